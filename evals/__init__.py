@@ -1,0 +1,1 @@
+"""Scores for retrieval, answers and grounding."""

@@ -1,0 +1,1 @@
+"""The reading half of Mingbai: models, indexes, retrieval, generation, grounding."""
