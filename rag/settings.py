@@ -80,12 +80,13 @@ class PackSettings(Section):
 
 
 class GenerationSettings(Section):
-    """Decoding defaults; temperature 0 is greedy and reproducible."""
+    """Decoding, greedy by default, and the probability of sufficient evidence below which RCG refuses."""
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: int = 0
     max_tokens: Annotated[int, Field(ge=1, le=8192)] = 320
+    sufficiency: Fraction = 0.3
 
 
 class EngineSettings(Section):

@@ -6,7 +6,7 @@ A higher score is always better; ranks start at 1.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 
 
@@ -202,3 +202,32 @@ class Answer:
     nearest: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     trace: tuple[Span, ...] = ()
+
+    def to_dict(self) -> dict[str, object]:
+        """The answer as plain JSON values: the one schema of the API, the command line and the run files."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """An answer enters a stage: "search", "judge", "write" or "check"; ``notes`` says how much there is to do."""
+
+    name: str
+    notes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A piece of text as the model writes it, before it was checked against the notes."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A sentence that was checked; in RCG only supported ones are ever sent."""
+
+    sentence: Sentence
+
+
+Event = Stage | Draft | Checked

@@ -1,0 +1,110 @@
+"""Ladders: the same questions with the evidence taken away, handed over, and buried in noise.
+
+Mode ladder, per case: ROG → RAG → RCG → RCG with the gold passages (``gold``) → RCG with the
+retrieved passages that hold no gold (``no-gold``). It tells retrieval from reading from inventing.
+Noise ladder: gold among 0, 2 and 4 distractors, gold first, in the middle, or last (after "Lost in
+the Middle", Liu et al., 2024). Distractors are what retrieval ranks highest without being gold, so
+they are the hard ones. No distractors is the ``gold`` rung itself.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import StrEnum
+
+from evals.cases import LocatedCase
+from evals.gold import holds_any
+from evals.subject import Subject
+from rag.types import Chunk, Passage
+
+GOLD = "gold"
+NO_GOLD = "no-gold"
+NOISE_SIZES = (2, 4)
+READ = 5
+"""Passages that the ``no-gold`` rung reads; the default k of a search."""
+CANDIDATES = 20
+
+
+class Place(StrEnum):
+    """Where the gold stands among distractors."""
+
+    FIRST = "first"
+    MIDDLE = "middle"
+    LAST = "last"
+
+
+def noise_variant(size: int, place: Place) -> str:
+    """The name of a rung of the noise ladder."""
+    return f"noise-{size}-{place}"
+
+
+VARIANTS = (GOLD, NO_GOLD, *(noise_variant(size, place) for size in NOISE_SIZES for place in Place))
+
+
+class Rungs:
+    """Chooses the passages of every rung for one subject; reads its chunks once."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._by_file: dict[str, list[Chunk]] = {}
+        for chunk in subject.chunks():
+            self._by_file.setdefault(chunk.file, []).append(chunk)
+
+    def passages(self, case: LocatedCase, variant: str) -> list[Passage]:
+        """The passages that ``variant`` lets the model read, in order, ranks rewritten from 1.
+
+        Raises:
+            ValueError: the variant is unknown, or a gold span lies in no single chunk.
+        """
+        found = self._subject.search(case.case.question, CANDIDATES)
+        distractors = [passage for passage in found if not holds_any(passage, case.gold)]
+        if variant == NO_GOLD:
+            return _ranked(distractors[:READ])
+        gold = self._gold(case)
+        if variant == GOLD:
+            return _ranked(gold)
+        for size in NOISE_SIZES:
+            for place in Place:
+                if variant == noise_variant(size, place):
+                    return _ranked(arrange(gold, distractors[:size], place))
+        raise ValueError(f"Unknown rung {variant!r}. Use one of: {', '.join(VARIANTS)}.")
+
+    def _gold(self, case: LocatedCase) -> list[Passage]:
+        chosen: dict[str, Passage] = {}
+        for group, evidence in zip(case.gold, case.case.evidence, strict=True):
+            chunks = (chunk for span in group for chunk in self._by_file.get(span.file, ()))
+            passage = next((p for p in map(_as_passage, chunks) if holds_any(p, (group,))), None)
+            if passage is None:
+                raise ValueError(
+                    f"Case {case.case.id}: no chunk holds the quote {evidence.quote!r} of {evidence.file}."
+                )
+            chosen[passage.chunk_id] = passage
+        return list(chosen.values())
+
+
+def arrange(gold: Sequence[Passage], distractors: Sequence[Passage], place: Place) -> list[Passage]:
+    """Gold before, in the middle of (the odd distractor goes before it), or after the distractors."""
+    before = {Place.FIRST: 0, Place.MIDDLE: (len(distractors) + 1) // 2, Place.LAST: len(distractors)}[place]
+    return [*distractors[:before], *gold, *distractors[before:]]
+
+
+def _as_passage(chunk: Chunk) -> Passage:
+    return Passage(
+        rank=1,
+        chunk_id=chunk.chunk_id,
+        file=chunk.file,
+        entry=chunk.entry,
+        start=chunk.start,
+        end=chunk.end,
+        score=1.0,
+        found_by={},
+        text=chunk.text,
+        line_start=chunk.line_start,
+        line_end=chunk.line_end,
+        path=chunk.path,
+        aliases=chunk.aliases,
+        also_at=chunk.also_at,
+    )
+
+
+def _ranked(passages: Sequence[Passage]) -> list[Passage]:
+    return [replace(passage, rank=rank) for rank, passage in enumerate(passages, start=1)]

@@ -1,0 +1,212 @@
+"""From packed passages to a checked answer, as a stream of events.
+
+RCG: ask whether the passages hold the answer, let the model read them, then show only what they support.
+RAG: mark every sentence as cited or as the model's own. ROG: the model alone, and the answer says so.
+"""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from rag import phrases
+from rag.evidence import EvidenceSentence, evidence_sentences, features, union
+from rag.prompting import Tail, fill, prompt_hash, render_passages
+from rag.protocols import GenerationRequest, GenerationStream, Generator
+from rag.settings import Settings
+from rag.support import Verdict, clean_sentence, judge_sentence
+from rag.text import detect_language, split_sentences
+from rag.types import Answer, Checked, Draft, Event, Mode, Passage, Sentence, Span, Stage, State, Support
+
+
+@dataclass(slots=True)
+class Draftbook:
+    """What was gathered so far while one question is answered."""
+
+    sentences: list[Sentence] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+    notices: list[str] = field(default_factory=list)
+    timings: dict[str, float] = field(default_factory=dict)
+    tokens: dict[str, int] = field(default_factory=dict)
+    removed: list[str] = field(default_factory=list)
+
+    def time(self, name: str, started: float, **notes: object) -> None:
+        """Record a finished stage."""
+        seconds = time.perf_counter() - started
+        self.timings[name] = seconds
+        self.spans.append(Span(name, seconds, notes))
+
+
+class AnswerStream:
+    """The events of one answer. Iterate to the end, then read ``result``; ``cancel`` ends it early.
+
+    Raises (while iterating):
+        PromptTooLongError: not even the best passage fits the context.
+        EngineError: the generator failed or was cancelled.
+    """
+
+    def __init__(self, answering: "Answering") -> None:
+        self._answering = answering
+        self._events = answering.events()
+
+    def __iter__(self) -> Iterator[Event]:
+        return self._events
+
+    @property
+    def result(self) -> Answer:
+        """The finished answer; the rest of the stream is read first."""
+        for _ in self._events:
+            pass
+        return self._answering.answer()
+
+    def cancel(self) -> None:
+        """Stop generating. Idempotent; may be called from another thread."""
+        self._answering.cancelled.set()
+
+
+class Answering:
+    """One question on its way to an answer."""
+
+    def __init__(
+        self,
+        question: str,
+        mode: Mode,
+        passages: Sequence[Passage],
+        *,
+        generator: Generator,
+        settings: Settings,
+        book: Draftbook,
+    ) -> None:
+        self.question = question
+        self.mode = mode
+        self.passages = tuple(passages)
+        self.generator = generator
+        self.settings = settings
+        self.book = book
+        self.cancelled = threading.Event()
+        self.language = detect_language(question)
+        self.state = State.ANSWERED
+        self._evidence: list[EvidenceSentence] = evidence_sentences(self.passages)
+        titles = [name for p in self.passages for name in (p.entry, *p.path, *p.aliases)]
+        self._context = union(features(text) for text in (question, *titles))
+        self._started = time.perf_counter()
+
+    def events(self) -> Iterator[Event]:
+        """Run the stages of the mode."""
+        if self.mode is Mode.RCG and not self.passages:
+            self.state = State.REFUSED
+            return
+        if self.mode is Mode.RCG:
+            yield Stage("judge", {"passages": len(self.passages)})
+            if not self._is_sufficient():
+                self.state = State.REFUSED
+                return
+        yield Stage("write", {"passages": len(self.passages)})
+        yield from self._write()
+        if self.mode is Mode.RCG and not self.book.sentences:
+            self.state = State.REFUSED
+
+    def answer(self) -> Answer:
+        """The answer as it stands after the events."""
+        self.book.timings["total"] = time.perf_counter() - self._started + self.book.timings.get("search", 0.0)
+        refused = self.state is State.REFUSED
+        nearest = tuple(dict.fromkeys(p.entry for p in self.passages if p.entry))[:3]
+        if self.book.removed:
+            self.book.spans.append(Span("removed", 0.0, {"sentences": tuple(self.book.removed)}))
+        return Answer(
+            question=self.question,
+            mode=self.mode,
+            state=self.state,
+            text=phrases.refusal(self.language, nearest)
+            if refused
+            else phrases.compose(self.mode, self.language, self.book.sentences),
+            sentences=() if refused else tuple(self.book.sentences),
+            passages=self.passages,
+            timings=dict(self.book.timings),
+            tokens=dict(self.book.tokens),
+            model=self.generator.model_id,
+            prompt_hash=prompt_hash(self.mode, self.language),
+            seed=self.settings.generation.seed,
+            nearest=nearest if refused else (),
+            notices=tuple(self.book.notices),
+            trace=tuple(self.book.spans),
+        )
+
+    def _values(self) -> dict[str, str]:
+        return {"passages": render_passages(self.passages), "question": self.question}
+
+    def _is_sufficient(self) -> bool:
+        started = time.perf_counter()
+        messages = fill(self.mode, self.language, self._values(), Tail.JUDGE)
+        probability = self.generator.choose(messages, phrases.YES_NO[self.language])[0]
+        threshold = self.settings.generation.sufficiency
+        self.book.time("judge", started, sufficient=round(probability, 4), threshold=threshold)
+        return probability >= threshold
+
+    def _write(self) -> Iterator[Event]:
+        started = time.perf_counter()
+        generation = self.settings.generation
+        stream = self.generator.generate(
+            GenerationRequest(
+                messages=fill(self.mode, self.language, self._values()),
+                max_tokens=generation.max_tokens,
+                temperature=generation.temperature,
+                top_p=generation.top_p,
+                seed=generation.seed,
+            ),
+            self.cancelled,
+        )
+        yield from self._check_while_writing(stream)
+        result = stream.result
+        self.book.tokens.update(
+            prompt=result.prompt_tokens, completion=result.completion_tokens, reused=result.reused_tokens
+        )
+        self.book.timings["first_token"] = result.queued + result.prefill
+        if result.finish in ("length", "repetition"):
+            self.book.notices.append(phrases.CUT[self.language][result.finish])
+        self.book.time("write", started, finish=result.finish, text=result.text)
+
+    def _check_while_writing(self, stream: GenerationStream) -> Iterator[Event]:
+        text = ""
+        done = 0
+        for piece in stream:
+            text += piece
+            yield Draft(piece)
+            spans = split_sentences(text[done:])
+            for start, end in spans[:-1]:
+                yield from self._check(text[done + start : done + end])
+            if len(spans) > 1:
+                done += spans[-1][0]
+        yield from self._check(text[done:])
+
+    def _check(self, raw: str) -> Iterator[Event]:
+        text = clean_sentence(raw)
+        if not text or any(text == sentence.text for sentence in self.book.sentences):
+            return
+        sentence = self._supported(text)
+        if sentence is None:
+            self.book.removed.append(text)
+            return
+        self.book.sentences.append(sentence)
+        yield Checked(sentence)
+
+    def _supported(self, text: str) -> Sentence | None:
+        if self.mode is Mode.ROG:
+            return Sentence(text, Support.OWN)
+        verdict = self._judge(text)
+        if verdict.supported:
+            return Sentence(text, Support.CITED, verdict.citations)
+        return None if self.mode is Mode.RCG else Sentence(text, Support.OWN)
+
+    def _judge(self, text: str) -> Verdict:
+        started = time.perf_counter()
+        verdict = judge_sentence(text, self._evidence, context=self._context)
+        self.book.timings["check"] = self.book.timings.get("check", 0.0) + time.perf_counter() - started
+        self.book.spans.append(
+            Span(
+                "check",
+                time.perf_counter() - started,
+                {"sentence": text, "coverage": round(verdict.coverage, 3), "reason": verdict.reason},
+            )
+        )
+        return verdict

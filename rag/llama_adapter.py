@@ -1,0 +1,241 @@
+"""The only module that imports llama_cpp: one model, one context, one sequence, as plain Python values.
+
+Not thread-safe except where said. Built on the low-level API, so that no score matrix is allocated,
+a batch is filled through numpy, and the KV cache stays under our control.
+"""
+
+import ctypes
+import os
+import threading
+from collections import deque
+from collections.abc import Sequence
+from pathlib import Path
+
+import llama_cpp.llama_cpp as llama
+import numpy as np
+from numpy.typing import NDArray
+
+from rag.decoding import Logits
+from rag.errors import EngineError
+from rag.prompt_cache import CPU_ROWS
+from rag.settings import EngineSettings
+
+_KV_TYPES = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0, "q4_0": 2}
+_FLASH_OFF, _FLASH_ON = 0, 1
+_NO_MEMORY_SLOT = 1
+_TOKEN_SCORE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
+
+_log: deque[str] = deque(maxlen=40)
+
+
+@llama.llama_log_callback  # type: ignore[untyped-decorator]
+def _keep_log(_level: int, text: bytes, _context: object) -> None:
+    _log.append(text.decode("utf-8", errors="replace"))
+
+
+# llama.cpp writes to stderr otherwise; the last lines are kept for error messages.
+llama.llama_log_set(_keep_log, ctypes.c_void_p(0))
+llama.llama_backend_init()
+
+
+class LlamaModel:
+    """A GGUF model with one context. Positions count tokens from 0.
+
+    Weights are not repacked (``use_extra_bufts``): they stay mapped from the file, prefill is faster, and
+    the bits of a row do not depend on how a prompt is cut into batches (see prompt_cache).
+    """
+
+    def __init__(self, path: Path, settings: EngineSettings) -> None:
+        if settings.kv_type != "f16" and not settings.flash_attention:
+            raise EngineError(f"KV type {settings.kv_type} needs flash attention. Set engine.flash_attention = true.")
+        self.rows = max(settings.batch_size, CPU_ROWS)
+        self._vocabulary_lock = threading.Lock()
+        self._context: object = None
+        self._split = (ctypes.c_float * llama.llama_max_devices())(*_split(settings))
+        self._model = llama.llama_model_load_from_file(os.fsencode(path), self._model_settings(settings))
+        if not self._model:
+            raise EngineError(f"llama.cpp cannot load {path}: {_last_log()}. Check it: mingbai models verify")
+        self._vocabulary = llama.llama_model_get_vocab(self._model)
+        self._size = llama.llama_vocab_n_tokens(self._vocabulary)
+        self._open_context(path, settings)
+        self._batch = llama.llama_batch_init(self.rows, 0, 1)
+        self._tokens = np.ctypeslib.as_array(self._batch.token, (self.rows,))
+        self._positions = np.ctypeslib.as_array(self._batch.pos, (self.rows,))
+        self._wants_logits = np.ctypeslib.as_array(self._batch.logits, (self.rows,))
+        self._wants_logits[:] = 0
+        for row in range(self.rows):
+            self._batch.n_seq_id[row] = 1
+            self._batch.seq_id[row][0] = 0
+
+    def _model_settings(self, settings: EngineSettings) -> llama.llama_model_params:
+        chosen = llama.llama_model_default_params()
+        chosen.use_extra_bufts = False
+        chosen.n_gpu_layers = settings.gpu_layers
+        chosen.main_gpu = settings.main_gpu
+        if settings.tensor_split:
+            chosen.tensor_split = self._split
+        return chosen
+
+    def _open_context(self, path: Path, settings: EngineSettings) -> None:
+        trained = llama.llama_model_n_ctx_train(self._model)
+        if settings.context_size > trained:
+            self.close()
+            raise EngineError(
+                f"{path.name} was trained for {trained} tokens, settings ask for {settings.context_size}. "
+                f"Set engine.context_size = {trained} or less."
+            )
+        chosen = llama.llama_context_default_params()
+        chosen.n_ctx, chosen.n_batch, chosen.n_ubatch = settings.context_size, self.rows, self.rows
+        chosen.n_seq_max, chosen.n_outputs_max, chosen.no_perf = 1, 1, True
+        chosen.n_threads = chosen.n_threads_batch = thread_count(settings.threads)
+        chosen.flash_attn_type = _FLASH_ON if settings.flash_attention else _FLASH_OFF
+        chosen.type_k = chosen.type_v = _KV_TYPES[settings.kv_type]
+        self._context = llama.llama_init_from_model(self._model, chosen)
+        if not self._context:
+            self.close()
+            raise EngineError(
+                f"llama.cpp cannot open a context of {settings.context_size} tokens: {_last_log()}. "
+                "Lower engine.context_size or engine.gpu_layers."
+            )
+        self._memory = llama.llama_get_memory(self._context)
+
+    @property
+    def template(self) -> str:
+        """The chat template of the file; empty when it has none."""
+        raw = llama.llama_model_chat_template(self._model, None)
+        return raw.decode("utf-8", errors="replace") if raw else ""
+
+    @property
+    def end_text(self) -> str:
+        """The text of the end token, as templates write it."""
+        raw = llama.llama_vocab_get_text(self._vocabulary, llama.llama_vocab_eos(self._vocabulary))
+        return raw.decode("utf-8", errors="replace") if raw else ""
+
+    @property
+    def begin(self) -> list[int]:
+        """The token that every prompt has to begin with: one or none."""
+        wanted = llama.llama_vocab_get_add_bos(self._vocabulary)
+        return [llama.llama_vocab_bos(self._vocabulary)] if wanted else []
+
+    def tokenize(self, text: str, *, special: bool) -> list[int]:
+        """Token ids of a text; control tokens are recognised only where ``special``. Safe from any thread."""
+        raw = text.encode("utf-8", errors="replace")
+        tokens = (llama.llama_token * (len(raw) + 8))()
+        with self._vocabulary_lock:
+            if not self._model:
+                raise EngineError("The engine is closed. Open the notebook again.")
+            count = llama.llama_tokenize(self._vocabulary, raw, len(raw), tokens, len(tokens), False, special)
+        if count < 0:
+            raise EngineError(f"llama.cpp cannot tokenise a text of {len(text)} characters: {_last_log()}.")
+        return list(tokens[:count])
+
+    def piece(self, token: int) -> bytes:
+        """The bytes of a token; control tokens have none."""
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = llama.llama_token_to_piece(self._vocabulary, token, buffer, size, 0, False)
+            if length >= 0:
+                return buffer.raw[:length]
+            size = -length
+
+    def is_end(self, token: int) -> bool:
+        """Whether the model says that it is done. A stray control token is an end too: it is never an answer."""
+        vocabulary = self._vocabulary
+        return bool(llama.llama_vocab_is_eog(vocabulary, token) or llama.llama_vocab_is_control(vocabulary, token))
+
+    def decode(self, tokens: Sequence[int], position: int) -> None:
+        """Evaluate up to ``rows`` tokens at ``position``; ``logits`` then belong to the last one.
+
+        Raises:
+            EngineError: llama.cpp failed; what it kept of the batch is forgotten.
+        """
+        count = len(tokens)
+        self._tokens[:count] = tokens
+        self._positions[:count] = np.arange(position, position + count)
+        self._wants_logits[count - 1] = 1
+        self._batch.n_tokens = count
+        status = llama.llama_decode(self._context, self._batch)
+        self._wants_logits[count - 1] = 0
+        if status:
+            self.forget(position)
+            reason = "the context is full" if status == _NO_MEMORY_SLOT else f"code {status}: {_last_log()}"
+            raise EngineError(f"llama.cpp could not evaluate {count} tokens at {position}: {reason}. Ask again.")
+
+    def forget(self, position: int) -> None:
+        """Drop all tokens from ``position`` on."""
+        llama.llama_memory_seq_rm(self._memory, 0, position, -1)
+
+    def logits(self) -> Logits:
+        """A view of the scores after the last token, shape (vocabulary,); valid until the next ``decode``."""
+        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, -1), (self._size,))
+
+    def grammar(self, text: str) -> "Grammar":
+        """Compile a GBNF grammar. Raises EngineError where llama.cpp refuses it."""
+        sampler = llama.llama_sampler_init_grammar(self._vocabulary, text.encode("utf-8"), b"root")
+        if not sampler:
+            raise EngineError(f"llama.cpp refuses the grammar of the JSON schema: {_last_log()}. Simplify the schema.")
+        return Grammar(sampler, self._size)
+
+    def close(self) -> None:
+        """Free everything. Idempotent."""
+        with self._vocabulary_lock:
+            model, self._model = self._model, None
+        if not model:
+            return
+        if self._context:
+            llama.llama_free(self._context)
+        if hasattr(self, "_batch"):
+            llama.llama_batch_free(self._batch)
+        llama.llama_model_free(model)
+
+
+class Grammar:
+    """Where an output stands in a grammar, and which tokens may follow."""
+
+    def __init__(self, sampler: object, size: int) -> None:
+        self._sampler = sampler
+        self._scores = np.zeros(size, dtype=_TOKEN_SCORE)
+
+    def allows(self, token: int) -> bool:
+        """Whether this token may come next: a thousand times cheaper than ``mask``."""
+        return bool(np.isfinite(self._apply(np.array([token]), np.zeros(1, dtype=np.float32))[0]))
+
+    def mask(self, logits: Logits) -> Logits:
+        """The scores with minus infinity for every token that may not come next."""
+        return self._apply(np.arange(len(logits)), logits)
+
+    def accept(self, token: int) -> None:
+        """Step over a token that is allowed."""
+        llama.llama_sampler_accept(self._sampler, token)
+
+    def close(self) -> None:
+        """Free it. Idempotent."""
+        if self._sampler:
+            llama.llama_sampler_free(self._sampler)
+        self._sampler = None
+
+    def _apply(self, tokens: NDArray[np.integer], logits: Logits) -> Logits:
+        scores = self._scores[: len(tokens)]
+        scores["id"], scores["logit"], scores["p"] = tokens, logits, 0
+        data = scores.ctypes.data_as(llama.llama_token_data_p)
+        array = llama.llama_token_data_array(data, len(tokens), -1, False)
+        llama.llama_sampler_apply(self._sampler, ctypes.byref(array))
+        return scores["logit"].copy()
+
+
+def thread_count(wanted: int) -> int:
+    """The wanted number of threads; 0 means every core that this process may use."""
+    if wanted:
+        return wanted
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _split(settings: EngineSettings) -> tuple[float, ...]:
+    if len(settings.tensor_split) > (devices := llama.llama_max_devices()):
+        raise EngineError(f"engine.tensor_split has {len(settings.tensor_split)} parts, llama.cpp allows {devices}.")
+    return settings.tensor_split
+
+
+def _last_log() -> str:
+    return " ".join("".join(_log).split("\n")[-4:]).strip() or "no reason given"

@@ -1,0 +1,207 @@
+"""A notebook: the notes of one index folder, ready to be searched and asked."""
+
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Literal
+
+from rag import build, phrases
+from rag.answering import Answering, AnswerStream, Draftbook
+from rag.errors import QuestionError
+from rag.followup import standalone
+from rag.index import Index, open_index
+from rag.pack import pack
+from rag.prompting import prompt_hash, render_passage
+from rag.protocols import Embedder, Generator
+from rag.retrieval import Retrieval
+from rag.settings import Settings, load
+from rag.text import detect_language, is_meaningful
+from rag.types import Answer, Chunk, Entry, Leg, Mode, Passage
+
+MAX_QUESTION_CHARS = 4000
+
+LegName = Literal["term", "dense", "lexical", "hybrid"]
+ModeName = Literal["rog", "rag", "rcg"]
+Turn = tuple[str, str]
+
+
+class Notebook:
+    """Search and ask one index. Models load at first use; a notebook may be used from several threads.
+
+    Args:
+        index_dir: the folder that ``ingest`` wrote.
+        settings: as loaded by ``rag.settings.load`` when None.
+        generator: used instead of the one that the settings name.
+        embedder: used instead of the one that the settings name.
+
+    Raises:
+        IndexMissingError, StaleIndexError, DamagedIndexError: the index cannot be used; the message says what to run.
+    """
+
+    def __init__(
+        self,
+        index_dir: Path,
+        settings: Settings | None = None,
+        *,
+        generator: Generator | None = None,
+        embedder: Embedder | None = None,
+    ) -> None:
+        self.settings = settings or load()
+        self.index: Index = open_index(Path(index_dir), self.settings)
+        self._generator = generator
+        self._embedder = embedder
+        self._loading = threading.Lock()
+
+    @property
+    def generator(self) -> Generator:
+        """The language model; created at first use."""
+        with self._loading:
+            if self._generator is None:
+                self._generator = build.make_generator(self.settings)
+            return self._generator
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedding model; created at first use."""
+        with self._loading:
+            if self._embedder is None:
+                self._embedder = build.make_embedder(self.settings)
+            return self._embedder
+
+    def search(self, question: str, k: int | None = None, *, leg: LegName = "hybrid") -> list[Passage]:
+        """The best passages for a question, best first.
+
+        Args:
+            question: 1 to 4,000 characters with at least one letter, digit or character.
+            k: at most so many; the setting ``retrieval.k`` when None; 0 gives none.
+            leg: one way of searching alone, or all of them fused.
+
+        Raises:
+            QuestionError: an empty, wordless or too long question, or a negative ``k``.
+        """
+        check_question(question)
+        k = self.settings.retrieval.k if k is None else k
+        if k < 0:
+            raise QuestionError(f"k is {k}; it must be 0 or more.")
+        return self._retrieval().search(question, k, leg=Leg(leg))
+
+    def ask(self, question: str, mode: ModeName = "rcg", history: Sequence[Turn] = ()) -> Answer:
+        """Answer a question from the notes; see ``stream``."""
+        return self.stream(question, mode, history).result
+
+    def stream(self, question: str, mode: ModeName = "rcg", history: Sequence[Turn] = ()) -> AnswerStream:
+        """Answer a question, event by event.
+
+        Args:
+            question: as in ``search``.
+            mode: "rcg" shows only what the notes support, "rag" mixes and marks, "rog" does not search.
+            history: earlier (question, answer) pairs, oldest first, for follow-up questions.
+
+        Raises:
+            QuestionError: as in ``search``.
+        """
+        check_question(question)
+        if Mode(mode) is Mode.ROG:
+            return self._answer(question, Mode.ROG, [], Draftbook())
+        book = Draftbook()
+        started = time.perf_counter()
+        query = standalone(question, history)
+        passages = self._retrieval().search(query, self.settings.retrieval.k, leg=Leg.HYBRID)
+        book.time("search", started, query=query, found=tuple(p.chunk_id for p in passages))
+        return self._answer(question, Mode(mode), passages, book)
+
+    def answer_from(self, question: str, passages: Sequence[str | Passage], mode: ModeName = "rcg") -> Answer:
+        """Answer from the caller's passages, without retrieval. Plain strings become passages of the file "given"."""
+        check_question(question)
+        given = [p if isinstance(p, Passage) else _given(number, p) for number, p in enumerate(passages, 1)]
+        return self._answer(question, Mode(mode), given, Draftbook()).result
+
+    def document_text(self, file: str) -> str:
+        """The whole text of a document, to which all offsets refer.
+
+        Raises:
+            KeyError: there is no such document.
+        """
+        text = self.index.store.document_text(file)
+        if text is None:
+            raise KeyError(file)
+        return text
+
+    def chunks(self) -> Iterator[Chunk]:
+        """All chunks that search sees."""
+        return self.index.store.chunks()
+
+    def entries(self) -> Iterator[Entry]:
+        """All entries, empty ones included."""
+        return self.index.store.entries()
+
+    def fingerprint(self) -> dict[str, str]:
+        """Everything that may change results: models, chunker, tokenizer, index backends, prompts."""
+        prompts = {
+            f"prompt {mode}.{language}": prompt_hash(mode, language) for mode in Mode for language in phrases.YES_NO
+        }
+        return {
+            **build.fingerprint(self.settings),
+            "generator": f"{self.generator.model_id} ({self.generator.model_hash[:12]})",
+            **prompts,
+        }
+
+    def close(self) -> None:
+        """Stop the generator and close the index. Idempotent."""
+        if self._generator is not None:
+            self._generator.close()
+        self.index.close()
+
+    def __enter__(self) -> "Notebook":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _retrieval(self) -> Retrieval:
+        return Retrieval(self.index, self.embedder, self.settings.retrieval)
+
+    def _answer(self, question: str, mode: Mode, passages: Sequence[Passage], book: Draftbook) -> AnswerStream:
+        packed, dropped = pack(passages, self.settings.pack.budget_tokens, self._cost)
+        if dropped:
+            book.notices.append(phrases.LEFT_OUT[detect_language(question)].format(count=len(dropped)))
+        return AnswerStream(
+            Answering(question, mode, packed, generator=self.generator, settings=self.settings, book=book)
+        )
+
+    def _cost(self, passage: Passage) -> int:
+        return self.generator.count_tokens(render_passage(passage))
+
+
+def check_question(question: str) -> None:
+    """Refuse what cannot be a question.
+
+    Raises:
+        QuestionError: empty, without any letter, digit or character, or longer than MAX_QUESTION_CHARS.
+    """
+    if not question.strip():
+        raise QuestionError("The question is empty. Type a question about your notes.")
+    if len(question) > MAX_QUESTION_CHARS:
+        raise QuestionError(
+            f"The question has {len(question)} characters; at most {MAX_QUESTION_CHARS} are read. "
+            "Shorten it, or put long text into a note and ingest it."
+        )
+    if not is_meaningful(question):
+        raise QuestionError(f"The question {question[:20]!r} holds no word. Type a question about your notes.")
+
+
+def _given(number: int, text: str) -> Passage:
+    return Passage(
+        rank=number,
+        chunk_id=f"given-{number}",
+        file="given",
+        entry="",
+        start=0,
+        end=len(text),
+        score=1.0,
+        found_by={},
+        text=text,
+        line_start=1,
+        line_end=1 + text.count("\n"),
+    )

@@ -1,0 +1,64 @@
+"""Prompts are files: ``prompts/<name>.<language>.md``, sections split by a line of ``=``.
+
+The sections are the system text, the user text, and one or more tails: requests that follow the same user
+text, so that their prompts share the longest possible prefix and the engine reads the notes only once.
+
+Placeholders are ``{passages}`` and ``{question}``. They are filled in one pass, so nothing inside a
+note or a question is ever taken for a placeholder, and delimiters inside them are neutralised.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from functools import cache
+from importlib import resources
+
+from rag.types import Message, Passage, Role
+
+_DIVIDER = "\n=====\n"
+_PLACEHOLDER = re.compile(r"\{(passages|question)\}")
+# What could close a block of notes, open another one or imitate a chat template.
+_DELIMITER = re.compile(r"<(?=\s*/?\s*(?:笔记|notes?\b|\|))", re.IGNORECASE)
+
+
+class Tail(IntEnum):
+    """Which request follows the user text."""
+
+    ANSWER = 2
+    JUDGE = 3
+
+
+@cache
+def sections(name: str, language: str) -> tuple[str, ...]:
+    """The sections of a prompt file: system, user, tails. ``language`` is "zh" or "en"."""
+    text = resources.files("rag").joinpath("prompts", f"{name}.{language}.md").read_text(encoding="utf-8")
+    return tuple(section.strip() for section in text.split(_DIVIDER))
+
+
+def prompt_hash(name: str, language: str) -> str:
+    """The first 16 hex digits of the sha256 of a prompt file's content."""
+    return hashlib.sha256("\0".join(sections(name, language)).encode()).hexdigest()[:16]
+
+
+def fill(name: str, language: str, values: Mapping[str, str], tail: Tail = Tail.ANSWER) -> tuple[Message, ...]:
+    """The messages of a prompt with its placeholders replaced; values are data and are never scanned again."""
+    parts = sections(name, language)
+    user = _PLACEHOLDER.sub(lambda match: values[match.group(1)], parts[1])
+    return Message(Role.SYSTEM, parts[0]), Message(Role.USER, f"{user}\n\n{parts[tail]}")
+
+
+def render_passages(passages: Sequence[Passage]) -> str:
+    """Passages as a numbered list, each below its outline path; delimiters in their text are defused."""
+    return "\n\n".join(render_passage(passage) for passage in passages)
+
+
+def render_passage(passage: Passage) -> str:
+    """One passage as it stands in a prompt."""
+    title = " > ".join(passage.path) or passage.entry or passage.file
+    return f"[{passage.rank}] {defuse(title)}\n{defuse(passage.text.strip())}"
+
+
+def defuse(text: str) -> str:
+    """Replace the "<" of anything that looks like one of our delimiters or a chat-template token."""
+    return _DELIMITER.sub("‹", text)

@@ -1,0 +1,59 @@
+"""Start the chat page: Streamlit on loopback, without telemetry."""
+
+import ipaddress
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from rag.errors import UsageError
+from rag.settings import Settings
+
+APP = Path(__file__).with_name("app.py")
+INDEX_VARIABLE = "MINGBAI_INDEX"
+
+
+def check_host(host: str) -> None:
+    """Allow loopback only: the page has no password yet, and the notes are private.
+
+    Raises:
+        UsageError: another address.
+    """
+    try:
+        is_loopback = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_loopback = host == "localhost"
+    if not is_loopback:
+        raise UsageError(
+            f"ui.host is '{host}', but the page may only listen on this machine. Set ui.host = \"127.0.0.1\"."
+        )
+
+
+def command(settings: Settings, port: int | None = None) -> list[str]:
+    """The command that serves the page.
+
+    Raises:
+        UsageError: the host is not loopback.
+    """
+    check_host(settings.ui.host)
+    options = {
+        "server.address": settings.ui.host,
+        "server.port": str(port or settings.ui.port),
+        "server.headless": "true",
+        "server.fileWatcherType": "none",
+        "server.enableXsrfProtection": "true",
+        "server.maxUploadSize": "64",
+        "browser.gatherUsageStats": "false",
+        "client.toolbarMode": "minimal",
+    }
+    flags = [f"--{name}={value}" for name, value in options.items()]
+    return [sys.executable, "-m", "streamlit", "run", str(APP), *flags]
+
+
+def launch(index: Path, settings: Settings, port: int | None = None) -> int:
+    """Serve the page until it is interrupted; the exit code of the server."""
+    environment = {**os.environ, INDEX_VARIABLE: str(index)}
+    try:
+        return subprocess.run(command(settings, port), env=environment, check=False).returncode  # noqa: S603 - our own list
+    except KeyboardInterrupt:
+        return 0
