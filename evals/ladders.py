@@ -7,14 +7,17 @@ the Middle", Liu et al., 2024). Distractors are what retrieval ranks highest wit
 they are the hard ones. No distractors is the ``gold`` rung itself.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from enum import StrEnum
 
 from evals.cases import LocatedCase
 from evals.gold import holds_any
+from evals.metrics.answers import OUTCOMES
+from evals.scored import Row, Scored, condition_of
 from evals.subject import Subject
-from rag.types import Chunk, Passage
+from evals.tables import DASH, Table
+from rag.types import Chunk, Mode, Passage
 
 GOLD = "gold"
 NO_GOLD = "no-gold"
@@ -37,6 +40,7 @@ def noise_variant(size: int, place: Place) -> str:
     return f"noise-{size}-{place}"
 
 
+MODE_RUNGS = ((Mode.ROG, ""), (Mode.RAG, ""), (Mode.RCG, ""), (Mode.RCG, GOLD), (Mode.RCG, NO_GOLD))
 VARIANTS = (GOLD, NO_GOLD, *(noise_variant(size, place) for size in NOISE_SIZES for place in Place))
 
 
@@ -85,6 +89,62 @@ def arrange(gold: Sequence[Passage], distractors: Sequence[Passage], place: Plac
     """Gold before, in the middle of (the odd distractor goes before it), or after the distractors."""
     before = {Place.FIRST: 0, Place.MIDDLE: (len(distractors) + 1) // 2, Place.LAST: len(distractors)}[place]
     return [*distractors[:before], *gold, *distractors[before:]]
+
+
+def mode_ladder(scored: Scored) -> list[Table]:
+    """Outcomes on every rung over the cases that stand on all of them, and what the evidence changed."""
+    rungs = [condition_of(mode, variant) for mode, variant in MODE_RUNGS]
+    common = _common(scored, rungs)
+    if not common:
+        return []
+    shares = [
+        (rung, str(len(common)), *(_percent(rows[case].value(name) for case in common) for name in OUTCOMES))
+        for rung, rows in ((rung, _by_case(scored, rung)) for rung in rungs)
+    ]
+    own, read, gone = (_by_case(scored, condition) for condition in ("rog", "rcg", "rcg/no-gold"))
+    right = [(own[case].value("correct") == 1.0, read[case].value("correct") == 1.0) for case in common]
+    invented = [case for case in common if gone[case].value("wrong") == 1.0]
+    counts = [
+        ("known answers lost (ROG right, RCG not)", str(sum(knew and not found for knew, found in right))),
+        ("gained by evidence (RCG right, ROG not)", str(sum(found and not knew for knew, found in right))),
+        ("invented when the evidence is gone", str(len(invented))),
+    ]
+    return [
+        Table("Mode ladder", ("rung", "n", *OUTCOMES), shares),
+        Table("What the evidence changed", ("change", "cases"), counts),
+    ]
+
+
+def noise_ladder(scored: Scored) -> list[Table]:
+    """Correct answers by number of distractors and place of the gold, over the cases that stand on all rungs."""
+    rungs = [f"rcg/{variant}" for variant in VARIANTS if variant != NO_GOLD]
+    common = _common(scored, rungs)
+    if not common:
+        return []
+
+    def share(variant: str) -> str:
+        rows = _by_case(scored, f"rcg/{variant}")
+        return _percent(rows[case].value("correct") for case in common)
+
+    rows = [("0", *[share(GOLD)] * len(Place))]
+    rows += [(str(size), *(share(noise_variant(size, place)) for place in Place)) for size in NOISE_SIZES]
+    note = f"Share of correct answers, n = {len(common)}."
+    return [Table("Noise ladder", ("distractors", *(f"gold {place}" for place in Place)), rows, note)]
+
+
+def _common(scored: Scored, rungs: Sequence[str]) -> list[str]:
+    """The answerable cases that were asked on every rung."""
+    by_rung = [_by_case(scored, rung) for rung in rungs]
+    return [case for case in by_rung[0] if all(case in rows for rows in by_rung) and scored.cases[case].gold]
+
+
+def _by_case(scored: Scored, condition: str) -> dict[str, Row]:
+    return {row.case_id: row for row in scored.of(condition)}
+
+
+def _percent(values: Iterable[float | None]) -> str:
+    defined = [value for value in values if value is not None]
+    return f"{sum(defined) / len(defined):.2f}" if defined else DASH
 
 
 def _as_passage(chunk: Chunk) -> Passage:

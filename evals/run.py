@@ -13,7 +13,7 @@ from evals.machine import peak_mb
 from evals.runs import Answered, Record, Retrieval, RunFile
 from evals.subject import LEG_NAMES, MODE_NAMES, Subject
 from evals.types import CaseType
-from rag.errors import MingbaiError
+from rag.errors import MingbaiError, UsageError
 from rag.types import Answer, Mode
 
 MODES = (Mode.RCG, Mode.RAG, Mode.ROG)
@@ -75,6 +75,15 @@ class Plan:
             tasks += [Task(case, self.modes[0], REPEAT) for case in answered[: self.repeats]]
         rungs = stratified([case for case in answered if case.gold], self.ladder_cases, unanswerable=0)
         return tasks + [Task(case, Mode.RCG, variant) for case in rungs for variant in VARIANTS]
+
+
+def parse_modes(text: str) -> tuple[Mode, ...]:
+    """Modes from names with commas. Raises UsageError for an unknown one."""
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    unknown = [name for name in names if name not in set(Mode)]
+    if unknown or not names:
+        raise UsageError(f"Unknown mode {', '.join(unknown) or text!r}. Use {', '.join(Mode)}, with commas.")
+    return tuple(dict.fromkeys(Mode(name) for name in names))
 
 
 def stratified(cases: Sequence[LocatedCase], size: int, *, unanswerable: int) -> list[LocatedCase]:

@@ -12,13 +12,15 @@ from ingest.outline import Block, BlockKind, LineNumbers, Outline, split_lines
 from rag.settings import ChunkSettings
 from rag.types import Chunk, Document, Entry
 
-# Goes into the manifest: change it whenever equal input would give other chunks or entries.
-VERSION = "1"
 # A list item or a group of this size is a topic of its own: it starts a chunk, and what follows starts another.
 _TOPIC_CHARS = 200
 # A chunk below this size says too little alone and joins a neighbour.
 _MIN_CHARS = 60
 _ID_DIGITS = 16
+# The rest of an entry that was cut for its size alone joins what is before it below this share of the target.
+_MIN_REST_SHARE = 1 / 3
+# Fences hold prose, too; a line with such marks is no code and may be cut like any other.
+_PROSE = re.compile(r"[。，；！？]")
 # A line that ends like this is continued by the next one.
 _UNFINISHED = re.compile(r"[:：,，、]\s*$")
 
@@ -42,11 +44,12 @@ class _Atom:
     kind: BlockKind
     seam: _Seam = _Seam.SOFT
     is_topic: bool = False
+    is_group: bool = False
 
     @property
     def is_heading(self) -> bool:
         """Whether it is a lone heading, which leads what follows."""
-        return self.kind == "heading" and not self.is_topic
+        return self.kind == "heading" and not self.is_group
 
 
 def chunk(document: Document, outline: Outline, settings: ChunkSettings) -> tuple[Chunk, ...]:
@@ -172,7 +175,7 @@ class _Cutter:
             if seam is not None:
                 inner[0] = replace(inner[0], seam=seam)
             # What follows a group that was taken apart does not belong to the group.
-            seam = _Seam.HARD if len(unit) > 1 and len(inner) > 1 else None
+            seam = _Seam.HARD if len(inner) > 1 and (len(unit) > 1 or inner[0].seam is _Seam.HARD) else None
             lead = (first.start if lead is None else lead) if inner[-1].is_heading else None
             atoms.extend(inner)
         return atoms
@@ -182,18 +185,91 @@ class _Cutter:
         if len(unit) == 1:
             return self._atom(first)
         is_topic = last.end - first.start >= _TOPIC_CHARS
-        return _Atom(first.start, last.end, first.path, first.entry, "item", is_topic=is_topic)
+        return replace(self._atom(first), end=last.end, is_topic=is_topic, is_group=True)
 
     def _line_atoms(self, block: Block, lead: int | None) -> list[_Atom]:
         """Atoms of a block that is too long: its lines, and pieces of lines that are too long themselves."""
         whole = self._atom(block)
-        bound = self._max * UNCUT_FACTOR if block.kind == "code" else self._max
         atoms: list[_Atom] = []
         for line in split_lines(self._text, block.start, block.end):
             if line.is_blank:
                 continue
             room = self._max - (block.start - lead if lead is not None and not atoms else 0)
-            if line.trimmed_end - line.start <= min(bound, max(room, self._max // 2)) or block.kind == "code":
-                pieces = [(line.start, line.trimmed_end)]
-            ...
+            # Beside a heading that fills most of a chunk there is no room; it stays alone.
+            room = room if room >= self._target // 2 else self._max
+            pieces = self._line_pieces(self._text[line.start : line.trimmed_end], room, is_code=block.kind == "code")
+            for number, (start, end) in enumerate(pieces):
+                seam = _Seam.HARD if number or (whole.is_topic and not atoms) else _Seam.SOFT
+                is_topic = whole.is_topic and len(pieces) > 1
+                atom = replace(whole, start=line.start + start, end=line.start + end, seam=seam, is_topic=is_topic)
+                atoms.append(atom)
         return atoms
+
+    def _line_pieces(self, line: str, room: int, *, is_code: bool) -> list[tuple[int, int]]:
+        uncut = self._max * UNCUT_FACTOR if is_code and not _PROSE.search(line) else room
+        if len(line) <= uncut:
+            return [(0, len(line))]
+        return cut(line, CutLimits(self._target, self._max, room, self._overlap))
+
+    def _breaks(self, current: Sequence[_Atom], atom: _Atom) -> bool:
+        """Whether a new chunk starts before ``atom``."""
+        begin, end = current[0].start, current[-1].end
+        if atom.end - begin > self._max:
+            return True
+        if all(part.is_heading for part in current):
+            return False
+        if atom.seam is _Seam.HARD:
+            return True
+        if atom.seam is _Seam.WEAK or self._continues(current[-1], atom):
+            return False
+        if atom.is_topic or any(part.is_topic for part in current):
+            return True
+        return atom.end - begin > self._target and end - begin >= self._target // 2
+
+    def _continues(self, before: _Atom, atom: _Atom) -> bool:
+        """Whether a sentence or a list goes on from ``before`` into ``atom``, or ``atom`` is only marks."""
+        if _UNFINISHED.search(self._text, max(before.start, before.end - 2), before.end):
+            return True
+        head = self._text[atom.start : atom.end][:_MIN_CHARS]
+        if not any(character.isalnum() for character in head):
+            return True
+        return self._text[before.end - 1].islower() and head.lstrip()[:1].islower()
+
+    def _join_small(self, packed: list[list[_Atom]]) -> list[list[_Atom]]:
+        """Join chunks that say too little to a neighbour below the same parent."""
+        joined: list[list[_Atom]] = []
+        for atoms in packed:
+            if joined and (self._is_joinable(atoms, joined[-1]) or self._is_joinable(joined[-1], atoms)):
+                joined[-1].extend(atoms)
+            else:
+                joined.append(atoms)
+        return joined
+
+    def _is_joinable(self, small: Sequence[_Atom], other: Sequence[_Atom]) -> bool:
+        """Whether ``small`` is small and loses nothing beside ``other``, which must say itself what it is about."""
+        is_plain = not any(atom.is_topic for atom in (*small, *other))
+        if max(small[-1].end, other[-1].end) - min(small[0].start, other[0].start) > self._max:
+            return False
+        path = _common_path(atom.path for atom in _body(small))
+        if all(atom.is_heading for atom in small):
+            path = path[:-1]
+        theirs = _common_path(atom.path for atom in _body(other))
+        names_itself = other[0].is_heading or other[0].is_group
+        size = small[-1].end - small[0].start
+        if theirs == path:
+            return size < (self._target * _MIN_REST_SHARE if is_plain else _MIN_CHARS)
+        return size < _MIN_CHARS and names_itself and theirs[: len(path)] == path
+
+
+def _units(blocks: Sequence[Block]) -> Iterator[Sequence[Block]]:
+    """Blocks that belong together: a heading with all that stands below it, else a single block."""
+    index = 0
+    while index < len(blocks):
+        first = blocks[index]
+        end = index + 1
+        if first.kind == "heading":
+            depth = len(first.path)
+            while end < len(blocks) and len(blocks[end].path) >= depth + (blocks[end].kind == "heading"):
+                end += 1
+        yield blocks[index:end]
+        index = end

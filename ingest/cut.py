@@ -4,6 +4,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rag.text import split_sentences
 
@@ -23,13 +24,14 @@ _SPACE = re.compile(r"\s+")
 _BETWEEN_HAN = re.compile(rf"(?<=[{_HAN}])(?=[{_HAN}])")
 # No cut falls inside these: code, formulas, addresses, short brackets, numbers with their signs.
 _WHOLE = re.compile(
-    r"`[^`]{1,200}`|\$[^$]{1,200}\$|https?://[^\s，。；、（）]+|\([^()]{0,80}\)|（[^（）]{0,80}）|\[[^\[\]]{0,80}\]|[\w.]+(?:\s*[=+*/^<>×·≤≥-]\s*[\w.]+)+"
+    r"`[^`]{1,200}`|\$[^$]{1,200}\$|https?://[^\s，。；、（）]+|\([^()]{0,80}\)|（[^（）]{0,80}）|\[[^\[\]]{0,80}\]"
+    r"|(?<![A-Za-z0-9_.])[A-Za-z0-9_.]{1,60}(?:\s{0,2}[=+*/^<>×·≤≥-]\s{0,2}[A-Za-z0-9_.]{1,60})+"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CutLimits:
-    """Sizes in characters. ``first`` bounds the first piece, ``maximum`` every piece; a piece aims at ``target``."""
+    """Sizes in characters: no piece is above ``maximum``, the first one not above ``first``; all aim at ``target``."""
 
     target: int
     maximum: int
@@ -52,9 +54,9 @@ def cut(line: str, limits: CutLimits) -> list[tuple[int, int]]:
     atoms = _divide(places, (0, len(line)), level=0, limits=limits, size=smallest)
     pieces: list[tuple[int, int]] = []
     start = position = 0
-    for begin, end in atoms:
-        budget = limits.first if not pieces else limits.target
-        if position > start and end - max(start, pieces[-1][1] if pieces else 0) > budget:
+    for _, end in atoms:
+        added = end - (pieces[-1][1] if pieces else start)
+        if position > start and (added > (limits.target if pieces else smallest) or end - start > limits.maximum):
             pieces.append((start, position))
             start = _overlap_start(places, pieces[-1], end, limits)
         position = end
@@ -91,9 +93,7 @@ def _divide(
     inner = places[level][bisect_right(places[level], start) : bisect_left(places[level], end)]
     bounds = [start, *inner, end]
     return [
-        atom
-        for pair in zip(bounds, bounds[1:], strict=False)
-        for atom in _divide(places, pair, level=level + 1, limits=limits, size=size)
+        atom for pair in pairwise(bounds) for atom in _divide(places, pair, level=level + 1, limits=limits, size=size)
     ]
 
 
@@ -104,8 +104,8 @@ def _overlap_start(places: Sequence[Sequence[int]], piece: tuple[int, int], next
         return at
     highest = at - min(QUOTE_CHARS, int(limits.target * _MIN_OVERLAP_SHARE))
     lowest = max(begin + 1, at - int(limits.target * _MAX_OVERLAP_SHARE), next_end - limits.maximum)
-    sentences = places[0][: bisect_left(places[0], at)]
-    wanted = sentences[-limits.overlap_sentences] if len(sentences) >= limits.overlap_sentences else begin
+    sentence = bisect_left(places[0], at) - limits.overlap_sentences
+    wanted = places[0][sentence] if sentence >= 0 else begin
     for level, kind in enumerate(places):
         before = bisect_right(kind, min(highest, wanted) if level == 0 else highest) - 1
         if before >= 0 and kind[before] >= lowest:
@@ -117,7 +117,7 @@ def _join_last(pieces: list[tuple[int, int]], limits: CutLimits) -> list[tuple[i
     if len(pieces) < 2:
         return pieces
     *rest, before, last = pieces
-    bound = limits.maximum if rest else min(limits.maximum, limits.maximum - limits.target + limits.first)
+    bound = limits.maximum if rest else limits.first
     if last[1] - before[1] < limits.target * _MIN_LAST_SHARE and last[1] - before[0] <= bound:
         return [*rest, (before[0], last[1])]
     return pieces

@@ -85,8 +85,8 @@ def _looks_like(sample: bytes, encoding: str) -> bool:
 def _other(data: bytes, utf8_error: UnicodeDecodeError) -> tuple[str, str]:
     """Decode what is not UTF-8. A damaged UTF-8 file is an error, not another encoding."""
     problem = SourceError(
-        f"It is not valid UTF-8 at byte {utf8_error.start} (0x{data[utf8_error.start]:02x}) and no other encoding fits. "
-        "Save it again as UTF-8."
+        f"It is not valid UTF-8 at byte {utf8_error.start} (0x{data[utf8_error.start]:02x}) and no other encoding "
+        "fits. Save it again as UTF-8."
     )
     rest = _MULTIBYTE.sub(b"", data)
     strays = len(_HIGH.findall(rest))

@@ -151,7 +151,7 @@ def _around(outside: str, inside: list[str]) -> Iterator[str]:
 
 
 def _brackets(text: str) -> tuple[str, list[str]]:
-    """The text outside of the outermost brackets, a NUL in each place, and their contents. Unbalanced ones are closed."""
+    """The text outside of the outermost brackets, a NUL for each pair, and what is inside; unbalanced ones too."""
     outside: list[str] = []
     inside: list[str] = []
     depth = 0

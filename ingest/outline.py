@@ -64,7 +64,7 @@ class Line:
 
 
 def split_lines(text: str, start: int = 0, end: int | None = None) -> list[Line]:
-    """The lines of ``text[start:end]``. A line ends with ``\\n``, ``\\r\\n`` or ``\\r``, never with another mark."""
+    r"""The lines of ``text[start:end]``. A line ends with ``\n``, ``\r\n`` or ``\r``, never with another mark."""
     stop = len(text) if end is None else end
     lines: list[Line] = []
     position = start

@@ -144,7 +144,7 @@ class _Grammar:
         low, high = _bounds(schema, "minItems", "maxItems", path)
         if high == 0:
             return self._rule('"[]"')
-        more = f'{{{max(0, low - 1)},{high - 1 if high != "" else ""}}}'
+        more = f"{{{max(0, low - 1)},{high - 1 if high != '' else ''}}}"
         body = f'{item} (", " {item}){more}'
         return self._rule(f'"[" {body} "]"' if low else f'"[" ({body})? "]"')
 

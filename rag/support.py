@@ -26,7 +26,12 @@ MIN_GAIN = 0.12
 MAX_CITATIONS = 3
 MIN_ENTAILMENT = 0.5
 
-_MARKER = re.compile(r"\s*[\[【〔(（](?:笔记|note)?\s*\d{1,2}(?:\s*[,，、]\s*\d{1,2})*[\]】〕)）]", re.IGNORECASE)
+# A marker as a model types it: [1], 【1、2】, (note 1); only where a clause ends, so that an array [0, 1] survives.
+_MARKER = re.compile(
+    r"\s*(?:[\[【〔](?:笔记|note)?\s*\d{1,2}(?:\s*[,，、]\s*\d{1,2})*[\]】〕]|[(（](?:笔记|note)\s*\d{1,2}[)）])"
+    r"(?=\s*(?:[。，；！？.,;!?\[【]|$))",
+    re.IGNORECASE,
+)
 _REFERENCE_TALK = re.compile(
     r"^(?:根据|依据|按照)?(?:上面的|上述|给出的|提供的)?(?:笔记|资料|notes?)(?:中|里)?[,，:：]?\s*"
 )

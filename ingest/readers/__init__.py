@@ -78,7 +78,9 @@ def _bytes(path: Path) -> bytes:
         data = path.read_bytes()
         after = path.stat()
     except OSError as error:
-        raise SourceError(f"It cannot be opened: {error.strerror or error}. Check that it is there and readable.") from error
+        raise SourceError(
+            f"It cannot be opened: {error.strerror or error}. Check that it is there and readable."
+        ) from error
     if not data:
         raise SourceError("It is empty (0 bytes). Write something or remove it.")
     if _stamp(before) != _stamp(after) or len(data) != after.st_size:

@@ -22,17 +22,17 @@ def extract(data: bytes) -> str:
     Raises:
         SourceError: not a Word document, damaged, too large unpacked, or empty.
     """
-    from docx import Document as open_document
+    import docx
     from docx.opc.exceptions import PackageNotFoundError
-    from lxml.etree import XMLSyntaxError
 
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as package:
             unpacked = sum(member.file_size for member in package.infolist())
         if unpacked > _MAX_UNPACKED:
             raise SourceError(f"The document unpacks to {unpacked} bytes; at most {_MAX_UNPACKED} are read. Split it.")
-        lines = list(_lines(open_document(io.BytesIO(data))))
-    except (PackageNotFoundError, zipfile.BadZipFile, XMLSyntaxError, KeyError, ValueError, OSError) as error:
+        lines = list(_lines(docx.Document(io.BytesIO(data))))
+    # lxml reports broken XML as a SyntaxError.
+    except (PackageNotFoundError, zipfile.BadZipFile, SyntaxError, KeyError, ValueError, OSError) as error:
         raise SourceError(f"It is not a Word document or is damaged: {error}. Save it again as .docx.") from error
     text = "\n".join(lines)
     if not text.strip():

@@ -16,7 +16,9 @@ _MIN_INDENTED_SHARE = 0.8
 _MAX_LABEL = 40
 _MAX_LABELS = 4
 # Lines of code that end with a colon and have something indented below them.
-_CODE = re.compile(r"\s*(?:def|class|for|if|elif|else|while|with|try|except|finally|async|lambda|return|case|match)\b|.*[\[\]{}=]")
+_CODE = re.compile(
+    r"\s*(?:def|class|for|if|elif|else|while|with|try|except|finally|async|lambda|return|case|match)\b|.*[\[\]{}=]"
+)
 
 
 def is_glossary(lines: Sequence[Line]) -> bool:

@@ -84,15 +84,13 @@ def _block(block: "Tag", text: str) -> Iterator[str]:
 
 def _texts(soup: "Tag") -> Iterator[tuple["Tag", str]]:
     """Each piece of text with the innermost block that holds it. A line break is a NUL."""
-    from bs4 import Comment, Declaration, Doctype, NavigableString, ProcessingInstruction, Tag
+    from bs4.element import NavigableString, PreformattedString, Tag
 
     for node in soup.descendants:
         if isinstance(node, Tag):
             if node.name == "br":
                 yield _owner(node, soup), "\0"
-        elif isinstance(node, NavigableString) and not isinstance(
-            node, Comment | Declaration | Doctype | ProcessingInstruction
-        ):
+        elif isinstance(node, NavigableString) and not isinstance(node, PreformattedString):
             yield _owner(node, soup), str(node).replace("\0", " ")
 
 

@@ -36,6 +36,18 @@ class _Bullet:
     children: bool = field(default=False)
 
 
+@dataclass(slots=True)
+class _Assembly:
+    """``stack`` holds depth, path and entry of the bullets above; ``root`` is the entry of the page, once needed."""
+
+    document: Document
+    entries: list[Entry] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
+    stack: list[tuple[int, tuple[str, ...], int]] = field(default_factory=list)
+    root: int | None = None
+    section: int = 0
+
+
 def is_logseq(lines: Sequence[Line]) -> bool:
     """Whether most lines are bullets, some of them nested, and no heading stands at column 0."""
     if any(heading_of(line) is not None for line in lines):
@@ -92,35 +104,52 @@ def _nest(bullets: list[_Bullet]) -> None:
 
 
 def _assemble(document: Document, bullets: Sequence[_Bullet]) -> Outline:
-    entries: list[Entry] = []
-    blocks: list[Block] = []
-    stack: list[tuple[int, tuple[str, ...], int]] = []
-    section = 0
-    if any(bullet.text and bullet.depth == 0 and not bullet.children for bullet in bullets):
-        title = stem(document)
-        entries.append(Entry(document.file, title, (), (title,), bullets[0].start, bullets[0].start, len(document.text)))
-    for bullet in bullets:
-        if not bullet.text:
-            continue
-        while stack and stack[-1][0] >= bullet.depth:
-            stack.pop()
-        _, path, entry = stack[-1] if stack else (-1, (), 0)
-        # Each outermost subtree is a section of its own; outermost bullets without one are packed together.
-        if not stack and blocks and (bullet.children or blocks[-1].path):
-            section += 1
-        if not bullet.children:
-            blocks.append(Block(bullet.start, bullet.end, "item", entry, path or entries[0].path, section))
-            continue
-        names = _names(bullet.text)
-        path = (*path, names.title)
-        if bullet.depth <= _ENTRY_DEPTH or len(names.title) <= _MAX_NAME:
-            entry = len(entries)
-            entries.append(
-                Entry(document.file, names.title, names.aliases, path, bullet.start, bullet.end, bullet.last)
+    said = [bullet for bullet in bullets if bullet.text]
+    outer = [bullet for bullet in said if bullet.depth == 0]
+    is_glossary = 2 * sum(bullet.children for bullet in outer) > len(outer)
+    state = _Assembly(document)
+    for bullet in said:
+        names = _names(bullet.text) if bullet.children or bullet.depth == 0 else Names("", ())
+        while state.stack and state.stack[-1][0] >= bullet.depth:
+            state.stack.pop()
+        # A lone name between terms that are explained is a term without an explanation.
+        is_bare = is_glossary and bullet.depth == 0 and len(clean(bullet.text)) <= _MAX_NAME
+        if bullet.children or (is_bare and names.title == clean(bullet.text)):
+            _add_heading(state, bullet, names)
+        else:
+            _add_leaf(state, bullet)
+    return Outline(tuple(state.entries), tuple(state.blocks))
+
+
+def _add_heading(state: _Assembly, bullet: _Bullet, names: Names) -> None:
+    _, path, entry = state.stack[-1] if state.stack else (-1, (), 0)
+    path = (*path, names.title)
+    # Each outermost subtree is a section of its own.
+    state.section += not state.stack
+    if bullet.depth <= _ENTRY_DEPTH or len(names.title) <= _MAX_NAME:
+        entry = len(state.entries)
+        file, is_empty = state.document.file, not bullet.children
+        span = (bullet.start, bullet.end, bullet.last)
+        state.entries.append(Entry(file, names.title, names.aliases, path, *span, is_empty))
+    state.blocks.append(Block(bullet.start, bullet.end, "heading", entry, path, state.section))
+    state.stack.append((bullet.depth, path, entry))
+
+
+def _add_leaf(state: _Assembly, bullet: _Bullet) -> None:
+    """A bullet with nothing below it. Outermost ones stand below the title of the page, packed together."""
+    if state.stack:
+        _, path, entry = state.stack[-1]
+    else:
+        title = stem(state.document)
+        path = (title,)
+        if state.root is None:
+            state.root = len(state.entries)
+            state.entries.append(
+                Entry(state.document.file, title, (), path, bullet.start, bullet.start, len(state.document.text))
             )
-        stack.append((bullet.depth, path, entry))
-        blocks.append(Block(bullet.start, bullet.end, "heading", entry, path, section))
-    return Outline(tuple(entries), tuple(blocks))
+        entry = state.root
+        state.section += not state.blocks or state.blocks[-1].entry != entry
+    state.blocks.append(Block(bullet.start, bullet.end, "item", entry, path, state.section))
 
 
 def _names(text: str) -> Names:

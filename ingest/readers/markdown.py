@@ -16,6 +16,10 @@ _ITEM = re.compile(
     r"\s*(?:[-*+•](?=\s|$)|\d{1,3}(?:_\d+)?(?:、|[.)．](?=\D|$))|[(（]\d{1,3}[)）]|[①-⑳]|[一二三四五六七八九十]{1,3}、)\s*(?P<text>.*)"
 )
 _TABLE_RULE = frozenset("|:- \t")
+# Tags and pictures without a description show nothing that can be quoted.
+_UNREADABLE = re.compile(r"</?[A-Za-z][\w-]*(?:\s[^<>]*)?/?>|!\[\W*\]\([^()\s]*\)")
+# A longer line behind number signs is a paragraph.
+_MAX_TITLE = 200
 _CODE_INDENT = 4
 _CHILD_INDENT = 2
 # A longer line above a row of dashes is a paragraph, not a title.
@@ -37,7 +41,7 @@ def heading_of(line: Line) -> tuple[int, str] | None:
     open_title = title.rstrip("#")
     if open_title != open_title.rstrip():
         title = open_title.rstrip()
-    return (len(match[1]), title) if title.strip("# ") else None
+    return (len(match[1]), title) if title.strip("# ") and len(title) <= _MAX_TITLE else None
 
 
 def table_end(lines: Sequence[Line], index: int) -> int:
@@ -122,9 +126,11 @@ class _Scanner:
         return index == 0 or self._is_void(index - 1) or heading_of(self._lines[index - 1]) is not None
 
     def _is_void(self, index: int) -> bool:
-        """Whether the line says nothing: blank, a rule, or an empty bullet without more text below it."""
+        """Whether the line says nothing: blank, a rule, a bare picture, or an empty bullet with nothing below it."""
         line = self._lines[index]
         if line.is_blank or _RULE.match(line.text) or (line.text.startswith("#") and not line.text.strip("# \t")):
+            return True
+        if line.text.lstrip()[0] in "<!" and not _UNREADABLE.sub("", line.text).strip():
             return True
         item = _ITEM.match(line.text)
         return item is not None and not item["text"] and self._item_end(index) == index + 1

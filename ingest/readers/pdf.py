@@ -43,7 +43,8 @@ def outline(document: Document) -> Outline:
     start = 0
     for page, content in enumerate(text.split(PAGE_BREAK), start=1):
         lines = split_lines(text, start, start + len(content))
-        for part in scan(lines, headings=False, indented_code=False):
-            blocks.append(Block(part.start, part.end, part.kind, 0, (title, f"p. {page}"), page))
+        path = (title, f"p. {page}")
+        parts = scan(lines, headings=False, indented_code=False)
+        blocks.extend(Block(part.start, part.end, part.kind, 0, path, page) for part in parts)
         start += len(content) + len(PAGE_BREAK)
     return Outline((Entry(document.file, title, (), (title,), 0, 0, len(text), not blocks),), tuple(blocks))

@@ -1,0 +1,124 @@
+import json
+
+import pytest
+from fakes import FakeGenerator
+
+from rag.answering import Answering, AnswerStream, Draftbook
+from rag.errors import GenerationCancelledError
+from rag.settings import Settings
+from rag.types import Checked, Draft, Mode, Passage, Stage, State, Support
+
+NOTE = "云杉网络在 2031 年由林望提出，共有 48 层。\n它不需要归一化层。"
+
+
+def passage(text=NOTE, rank=1):
+    return Passage(rank, f"c{rank}", "a.md", "云杉网络", 0, len(text), 1.0, {}, text, line_start=1, line_end=2)
+
+
+def stream(reply, mode=Mode.RCG, question="云杉网络有几层？", yes=0.9, passages=None):
+    generator = FakeGenerator(reply, yes=yes)
+    passages = [passage()] if passages is None else passages
+    return AnswerStream(
+        Answering(question, mode, passages, generator=generator, settings=Settings(), book=Draftbook())
+    ), generator
+
+
+def test_rcg_shows_supported_sentences_with_markers_and_removes_the_others():
+    events, _ = stream("云杉网络共有 48 层。它获得了最佳论文奖。")
+    answer = events.result
+    assert answer.state is State.ANSWERED
+    assert answer.text == "云杉网络共有 48 层。[1]"
+    assert [s.support for s in answer.sentences] == [Support.CITED]
+    assert "最佳论文奖" in json.dumps(answer.to_dict(), ensure_ascii=False)
+    assert "最佳论文奖" not in answer.text
+
+
+def test_rcg_never_streams_an_unchecked_sentence_as_checked():
+    events, _ = stream("云杉网络共有 49 层。云杉网络不需要归一化层。")
+    checked = [event.sentence.text for event in events if isinstance(event, Checked)]
+    assert checked == ["云杉网络不需要归一化层。"]
+
+
+def test_rcg_refuses_when_nothing_is_supported_and_names_the_nearest_entries():
+    answer = stream("它获得了最佳论文奖。")[0].result
+    assert (answer.state, answer.sentences, answer.nearest) == (State.REFUSED, (), ("云杉网络",))
+    assert "云杉网络" in answer.text
+
+
+def test_rcg_refuses_before_writing_when_the_evidence_is_insufficient():
+    events, generator = stream("云杉网络共有 48 层。", yes=0.01)
+    assert [event.name for event in events if isinstance(event, Stage)] == ["judge"]
+    assert events.result.state is State.REFUSED
+    assert len(generator.prompts) == 1
+
+
+def test_rcg_without_passages_refuses_without_a_model():
+    events, generator = stream("云杉网络共有 48 层。", passages=[])
+    assert events.result.state is State.REFUSED
+    assert generator.prompts == []
+
+
+def test_the_two_prompts_share_everything_up_to_their_tails():
+    events, generator = stream("云杉网络共有 48 层。")
+    assert events.result
+    judge, write = generator.prompts
+    shared = len(NOTE) + write.index(NOTE)
+    assert judge[:shared] == write[:shared]
+    assert "云杉网络有几层？" in judge[: len(judge) - len(judge.rsplit("\n\n", 1)[1])]
+
+
+def test_rag_marks_own_sentences_and_keeps_them():
+    answer = stream("云杉网络共有 48 层。它获得了最佳论文奖。", mode=Mode.RAG)[0].result
+    assert [s.support for s in answer.sentences] == [Support.CITED, Support.OWN]
+    assert answer.sentences[1].citations == ()
+    assert answer.text == "云杉网络共有 48 层。[1]它获得了最佳论文奖。〔模型知识〕"
+
+
+def test_rog_says_so_and_never_cites():
+    answer = stream("云杉网络共有 48 层[1]。", mode=Mode.ROG, passages=[])[0].result
+    assert answer.text.startswith("（未查阅笔记")
+    assert "[1]" not in answer.text
+    assert [(s.support, s.citations) for s in answer.sentences] == [(Support.OWN, ())]
+
+
+def test_an_english_question_is_answered_in_english_words():
+    answer = stream("", question="How many layers does it have?")[0].result
+    assert answer.text.startswith("The notes do not hold")
+
+
+def test_repeated_sentences_are_shown_once():
+    answer = stream("云杉网络共有 48 层。云杉网络共有 48 层。")[0].result
+    assert len(answer.sentences) == 1
+
+
+def test_drafts_join_to_what_the_model_wrote():
+    events, _ = stream("云杉网络共有 48 层。它获得了最佳论文奖。")
+    assert "".join(e.text for e in events if isinstance(e, Draft)) == "云杉网络共有 48 层。它获得了最佳论文奖。"
+
+
+def test_a_cancelled_answer_is_not_an_answer():
+    events, _ = stream("云杉网络共有 48 层。它不需要归一化层。")
+    with pytest.raises(GenerationCancelledError):
+        for event in events:
+            if isinstance(event, Draft):
+                events.cancel()
+
+
+def test_citations_quote_the_source_exactly():
+    for sentence in stream("云杉网络共有 48 层。它不需要归一化层。")[0].result.sentences:
+        for citation in sentence.citations:
+            assert NOTE[citation.start : citation.end] == citation.quote
+
+
+def test_the_schema_is_plain_json_with_the_agreed_names():
+    tree = stream("云杉网络共有 48 层。")[0].result.to_dict()
+    assert json.loads(json.dumps(tree)) == tree | {
+        key: json.loads(json.dumps(tree[key])) for key in ("sentences", "passages", "trace", "nearest", "notices")
+    }
+    assert {"question", "mode", "state", "text", "sentences", "passages", "timings", "tokens", "model"} <= tree.keys()
+    assert {"prompt_hash", "seed"} <= tree.keys()
+    assert tree["sentences"][0].keys() == {"text", "support", "citations"}
+    citation = {"marker", "chunk_id", "file", "entry", "line_start", "line_end", "start", "end", "quote"}
+    assert tree["sentences"][0]["citations"][0].keys() == citation
+    named = {"rank", "chunk_id", "file", "entry", "start", "end", "score", "found_by", "text"}
+    assert named <= tree["passages"][0].keys()

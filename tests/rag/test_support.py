@@ -1,0 +1,108 @@
+import pytest
+
+from rag.evidence import evidence_sentences, features, union
+from rag.support import clean_sentence, judge_sentence
+from rag.types import Passage
+
+TEXT = (
+    "云杉网络(SpruceNet)\n    云杉网络在 2031 年由林望提出，共有 48 层。\n    它不需要归一化层。训练时学习率为 0.1%。"
+)
+
+
+def passage(text=TEXT, **changes):
+    base = {
+        "rank": 1,
+        "chunk_id": "c",
+        "file": "a.md",
+        "entry": "云杉网络",
+        "start": 100,
+        "end": 100 + len(text),
+        "score": 1.0,
+        "found_by": {},
+        "text": text,
+        "line_start": 7,
+        "line_end": 9,
+    }
+    return Passage(**{**base, **changes})
+
+
+def judge(sentence, entails=None, passages=None):
+    passages = passages or [passage()]
+    context = union(features(p.entry) for p in passages)
+    return judge_sentence(sentence, evidence_sentences(passages), context=context, entails=entails)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "云杉网络在 2031 年由林望提出，共有 48 层。",
+        "云杉网络共有48层，由林望在2031年提出。",
+        "雲杉網絡共有４８層。",
+        "SpruceNet 云杉网络不需要归一化层。",
+    ],
+)
+def test_what_the_notes_say_is_supported_and_cited_exactly(sentence):
+    verdict = judge(sentence)
+    assert verdict.supported, verdict
+    for citation in verdict.citations:
+        assert TEXT[citation.start - 100 : citation.end - 100] == citation.quote
+        assert (citation.file, citation.marker) == ("a.md", 1)
+
+
+def test_line_numbers_point_at_the_quote():
+    (citation,) = judge("训练时学习率为 0.1%。").citations
+    assert (citation.line_start, citation.line_end, citation.quote) == (9, 9, "训练时学习率为 0.1%。")
+
+
+@pytest.mark.parametrize(
+    ("sentence", "reason"),
+    [
+        ("云杉网络在 2032 年由林望提出，共有 48 层。", "2032"),
+        ("云杉网络共有 49 层。", "49"),
+        ("云杉网络训练时学习率为 0.2%。", "0.2%"),
+        ("云杉网络由林望提出，共有 48 层，训练用了公开的图片数据。", "not covered"),
+        ("香蕉富含钾元素。", "nothing in the notes"),
+        ("。", "says nothing"),
+    ],
+)
+def test_what_the_notes_do_not_say_is_not_supported(sentence, reason):
+    verdict = judge(sentence)
+    assert not verdict.supported
+    assert reason in verdict.reason
+    assert verdict.citations == ()
+
+
+def test_a_turned_statement_is_caught():
+    verdict = judge("云杉网络在训练时不学习。", passages=[passage("云杉网络在训练时学习很快，共有很多层。")])
+    assert not verdict.supported
+    assert "negates" in verdict.reason
+
+
+def test_a_model_may_vouch_across_languages_but_not_for_a_wrong_number():
+    asked = []
+
+    def yes(sentence, evidence):
+        asked.append((sentence, evidence))
+        return 0.9
+
+    assert judge("SpruceNet does not need normalisation layers.", yes).supported
+    assert asked
+    assert not judge("SpruceNet has 49 layers.", yes).supported
+    assert not judge("SpruceNet does not need normalisation layers.").supported
+
+
+@pytest.mark.parametrize(
+    ("raw", "clean"),
+    [
+        ("根据笔记，它有 48 层[1]。", "它有 48 层。"),
+        ("它有 48 层 [1, 2]。", "它有 48 层。"),
+        ("It has 48 layers (note 1).", "It has 48 layers."),
+        ("数组 a[128] 的形状是 (3, 4)。", "数组 a[128] 的形状是 (3, 4)。"),
+    ],
+)
+def test_typed_markers_are_removed(raw, clean):
+    assert clean_sentence(raw) == clean
+
+
+def test_without_evidence_nothing_is_supported():
+    assert not judge_sentence("云杉网络有 48 层。", [], context=features("云杉")).supported
