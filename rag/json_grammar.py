@@ -116,7 +116,7 @@ class _Grammar:
             return self._range(schema, path)
         if kind == "string" and ("minLength" in schema or "maxLength" in schema):
             low, high = _bounds(schema, "minLength", "maxLength", path)
-            return self._rule(f'"\\"" char{{{low},{high}}} "\\""')
+            return self._rule(f'"\\"" char{{{low},{_most(high)}}} "\\""')
         return self._rule(_PRIMITIVES[kind])
 
     def _object(self, schema: Schema, path: str) -> str:
@@ -129,7 +129,7 @@ class _Grammar:
             raise _refusal(path, f"'required' names {sorted(unknown)}, which are not in 'properties'")
         # Two chains of rules, built from the last property back: before the first written one and after it.
         first = rest = '""'
-        for name, value in reversed(properties.items()):
+        for name, value in reversed(list(properties.items())):
             pair = f"{_literal(name)} {_quote(': ')} {self._visit(value, f'{path}.{name}')}"
             with_first, with_rest = f"{pair} {rest}", f'", " {pair} {rest}'
             is_required = name in required
@@ -144,7 +144,7 @@ class _Grammar:
         low, high = _bounds(schema, "minItems", "maxItems", path)
         if high == 0:
             return self._rule('"[]"')
-        more = f"{{{max(0, low - 1)},{high - 1 if high != '' else ''}}}"
+        more = f"{{{max(0, low - 1)},{_most(high, less=1)}}}"
         body = f'{item} (", " {item}){more}'
         return self._rule(f'"[" {body} "]"' if low else f'"[" ({body})? "]"')
 
@@ -161,12 +161,16 @@ def _of_type(schema: Schema, kind: str) -> Schema:
     return {**{key: value for key, value in schema.items() if key not in foreign}, "type": kind}
 
 
-def _bounds(schema: Schema, lower: str, upper: str, path: str) -> tuple[int, int | str]:
-    low, high = schema.get(lower, 0), schema.get(upper, "")
-    counts = [count for count in (low, high) if count != ""]
+def _bounds(schema: Schema, lower: str, upper: str, path: str) -> tuple[int, int | None]:
+    low, high = schema.get(lower, 0), schema.get(upper)
+    counts = [low] if high is None else [low, high]
     if not all(isinstance(count, int) and 0 <= count <= _MAX_COUNT for count in counts) or counts != sorted(counts):
         raise _refusal(path, f"'{lower}' {low!r} and '{upper}' {high!r} must be whole numbers up to {_MAX_COUNT}")
     return low, high
+
+
+def _most(high: int | None, *, less: int = 0) -> str:
+    return "" if high is None else str(high - less)
 
 
 def _check_keywords(schema: Schema, allowed: set[str], path: str) -> None:

@@ -74,7 +74,7 @@ class LlamaModel:
         chosen.main_gpu = settings.main_gpu
         if settings.tensor_split:
             chosen.tensor_split = self._split
-        return chosen
+        return chosen  # type: ignore[no-any-return]
 
     def _open_context(self, path: Path, settings: EngineSettings) -> None:
         trained = llama.llama_model_n_ctx_train(self._model)

@@ -131,7 +131,7 @@ class Worker(Generic[Model]):
             self._model = None
             waiting, self._waiting = self._waiting, deque()
         for task in waiting:
-            task.fail(EngineError(_ENDED))
+            task.fail(EngineError(_CLOSED if self._closing else _ENDED))
         model.close()
 
     def _next(self) -> Task[Model] | None:

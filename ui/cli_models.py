@@ -158,7 +158,7 @@ class _Bars:
             if not self._progress.console.is_terminal:
                 typer.echo(f"{self._model_id}: {label}, {total / _MB:,.0f} MB …", err=True)
             self._progress.start()
-            self._tasks[label] = self._progress.add_task(f"{self._model_id}: {label}", total=total)
+            self._tasks[label] = self._progress.add_task(label, total=total)
         self._progress.update(self._tasks[label], completed=done, total=total)
 
 
