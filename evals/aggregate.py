@@ -11,7 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 
-from evals.metrics.statistics import Estimate, Floats
+from evals.metrics.statistics import Estimate, Floats, wilson
 
 RESAMPLES = 2000
 """Enough that the ends of a 95 % interval move by less than 0.003 between seeds at n = 100."""
@@ -20,7 +20,9 @@ CONFIDENCE = 0.95
 
 
 def estimate(terms: Sequence[Floats], confidence: float = CONFIDENCE) -> Estimate:
-    """The mean of the terms' means with a percentile bootstrap interval.
+    """The mean of the terms' means with an interval: Wilson's for a share, percentile bootstrap for the others.
+
+    A share is a single term that is only 0 or 1; of 20 right out of 20 the bootstrap would say "surely 1".
 
     Args:
         terms: one array per term, the same cases in the same order; NaN marks "undefined for this case".
@@ -34,6 +36,8 @@ def estimate(terms: Sequence[Floats], confidence: float = CONFIDENCE) -> Estimat
         return Estimate(None, None, None, n, "no case has a value")
     if n < 2:
         return Estimate(value, None, None, n, "an interval needs two cases")
+    if len(terms) == 1 and bool(np.all(np.isnan(terms[0]) | (terms[0] == 0) | (terms[0] == 1))):
+        return wilson(round(value * n), n, confidence=confidence)
     low, high = _ends(draws, confidence)
     return Estimate(value, low, high, n)
 

@@ -121,7 +121,7 @@ def judge_check(judge: Judge = "lexical", *, nli_model: NliModel = None, overrid
     from evals.judge_check import check, render
     from evals.session import judge_named
 
-    with judge_named(judge, RUNS, nli_model, overrides or ()) as chosen:
+    with judge_named(judge, RUNS, nli_model=nli_model, overrides=overrides or ()) as chosen:
         found = check(chosen)
     typer.echo(render(found))
     if not found.is_fit:
@@ -202,7 +202,7 @@ def _sample_run(plan: "Plan", overrides: list[str] | None) -> Path:
 def _scored(run: Path, judge: str, nli_model: Path | None, overrides: list[str] | None) -> tuple["Scored", list[str]]:
     from evals.session import score_file
 
-    return score_file(run, judge, nli_model, overrides or ())
+    return score_file(run, judge, nli_model=nli_model, overrides=overrides or ())
 
 
 def _write_report(scored: "Scored", notes: list[str], *, folder: Path, stem: str, readme: Path | None) -> list[Path]:

@@ -127,7 +127,7 @@ def _fingerprint(scored: Scored, baseline: Baseline) -> Result:
 
 def _errors(scored: Scored) -> Result:
     passed = scored.error_rate <= MAX_ERROR_RATE
-    return Result("errors", passed, f"{scored.error_rate:.1%} of the rows are errors (at most {MAX_ERROR_RATE:.0%})")
+    return Result("errors", passed, f"{scored.error_rate:.1%} of the run are errors (at most {MAX_ERROR_RATE:.0%})")
 
 
 def _retrieval(scored: Scored, baseline: Baseline, condition: str, metric: str) -> Result:

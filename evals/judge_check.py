@@ -2,7 +2,8 @@
 
 Every judge is measured on the same labelled pairs as the lexical judge, its floor. A judge beats the floor when the
 paired confidence interval of the difference in balanced accuracy lies above zero; if it does not, reports say so.
-The combined weights are fitted on the dev split, so their figures come from the test split only.
+Thresholds, calibrations and weights were fitted on the dev split, so every figure comes from the test split; the
+must-pass list is asked from both.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 
 from evals.judge_pairs import Pair, load_pairs
 from evals.judges.base import THRESHOLD, Judge
+from evals.judges.calibration import Calibration, fit_calibration
 from evals.judges.combined import Weights, fit
 from evals.judges.lexical import LexicalJudge
 from evals.metrics.statistics import Estimate, auroc, balanced_accuracy, brier, calibration_error, paired_bootstrap
@@ -20,7 +22,7 @@ METRICS = ("balanced_accuracy", "auroc", "ece", "brier")
 
 @dataclass(frozen=True, slots=True)
 class JudgeReport:
-    """What a judge is worth. ``difference`` is its balanced accuracy minus that of the lexical floor, paired.
+    """What a judge is worth on ``n`` test pairs. ``difference``: its balanced accuracy minus the floor's, paired.
 
     ``by_kind`` and ``by_lang``: kind or language of the claim → (right, pairs). ``must_pass_failed`` are ids.
     """
@@ -46,8 +48,8 @@ class JudgeReport:
 
 
 def check(judge: Judge, pairs: Sequence[Pair] | None = None) -> JudgeReport:
-    """Measure a judge and the floor on the check set (the committed one by default)."""
-    chosen = load_pairs() if pairs is None else list(pairs)
+    """Measure a judge and the floor on the test split of the check set (the committed one by default)."""
+    chosen = [p for p in (load_pairs() if pairs is None else pairs) if p.split == "test" or p.must_pass]
     return measure(judge.name, chosen, probabilities(judge, chosen))
 
 
@@ -57,25 +59,27 @@ def probabilities(judge: Judge, pairs: Sequence[Pair]) -> list[float]:
 
 
 def measure(name: str, pairs: Sequence[Pair], judged: Sequence[float]) -> JudgeReport:
-    """Compare probabilities with the labels and with the floor.
+    """Compare the probabilities of pairs with their labels and with the floor.
 
     Raises:
         ValueError: not one probability per pair.
     """
     if len(judged) != len(pairs):
         raise ValueError(f"{len(judged)} probabilities for {len(pairs)} pairs")
-    floor = probabilities(LexicalJudge(), pairs)
-    labels = [p.is_supported for p in pairs]
-    right = [(p >= THRESHOLD) == label for p, label in zip(judged, labels, strict=True)]
+    asked = list(zip(pairs, judged, strict=True))
+    test = [(p, probability) for p, probability in asked if p.split == "test"]
+    labels = [p.is_supported for p, _ in test]
+    ours, floor = [p for _, p in test], probabilities(LexicalJudge(), [p for p, _ in test])
+    right = [_is_right(p, probability) for p, probability in test]
     return JudgeReport(
         judge=name,
-        n=len(pairs),
-        scores=_quality(judged, labels),
+        n=len(test),
+        scores=_quality(ours, labels),
         floor=_quality(floor, labels),
-        difference=paired_bootstrap(_balanced(judged, labels), _balanced(floor, labels)),
-        by_kind=_right_by([p.kind for p in pairs], right),
-        by_lang=_right_by([p.lang for p in pairs], right),
-        must_pass_failed=tuple(p.id for p, ok in zip(pairs, right, strict=True) if p.must_pass and not ok),
+        difference=paired_bootstrap(_balanced(ours, labels), _balanced(floor, labels)),
+        by_kind=_right_by([p.kind for p, _ in test], right),
+        by_lang=_right_by([p.lang for p, _ in test], right),
+        must_pass_failed=tuple(p.id for p, probability in asked if p.must_pass and not _is_right(p, probability)),
     )
 
 
@@ -90,14 +94,23 @@ def fit_combined(model: Judge, pairs: Sequence[Pair], *, provenance: Mapping[str
     )
 
 
+def fit_calibrations(raw: Judge, pairs: Sequence[Pair]) -> dict[str, Calibration]:
+    """Fit a calibration per language on the dev split; ``raw`` must be an uncalibrated judge."""
+    found = {}
+    for lang in dict.fromkeys(p.lang for p in pairs):
+        dev = [p for p in pairs if p.split == "dev" and p.lang == lang]
+        found[lang] = fit_calibration(probabilities(raw, dev), [p.is_supported for p in dev])
+    return found
+
+
 def render(report: JudgeReport) -> str:
     """The report as plain text: each figure with the floor's beside it."""
-    lines = [f"Judge {report.judge} on {report.n} labelled pairs", f"{'':20}{'judge':>8}{'floor':>8}"]
+    lines = [f"Judge {report.judge} on {report.n} labelled test pairs", f"{'':20}{'judge':>8}{'floor':>8}"]
     lines += [f"{name:20}{_shown(report.scores[name]):>8}{_shown(report.floor[name]):>8}" for name in METRICS]
     d = report.difference
     if d.value is not None and d.low is not None and d.high is not None:
         lines.append(f"difference in balanced accuracy {d.value:+.3f} [{d.low:+.3f}, {d.high:+.3f}]")
-    lines += [f"  {kind:20}{right:>4} of {n}" for kind, (right, n) in (report.by_kind | report.by_lang).items()]
+    lines += [f"  {kind:20}{right:>4} of {n}" for kind, (right, n) in {**report.by_kind, **report.by_lang}.items()]
     lines.append(verdict_line(report))
     if report.must_pass_failed:
         lines.append(f"FAILED must-pass pairs: {', '.join(report.must_pass_failed)}")
@@ -122,6 +135,10 @@ def _balanced(judged: Sequence[float], labels: Sequence[bool]) -> list[float]:
     """One value per pair whose mean is the balanced accuracy: right / (2 · share of its class)."""
     share = {label: labels.count(label) / len(labels) for label in set(labels)}
     return [((p >= THRESHOLD) == y) / (2 * share[y]) for p, y in zip(judged, list(labels), strict=True)]
+
+
+def _is_right(pair: Pair, probability: float) -> bool:
+    return (probability >= THRESHOLD) == pair.is_supported
 
 
 def _right_by(keys: Sequence[str], right: Sequence[bool]) -> dict[str, tuple[int, int]]:

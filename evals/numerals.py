@@ -5,9 +5,13 @@ Only surface forms are read: units such as GB are left alone, and digits inside 
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import lru_cache
+
+CACHE_SIZE = 32_768
+"""Texts whose numbers are remembered: sentences of passages come back for every claim and every case."""
 
 _DIGITS = {c: Decimal(i) for i, c in enumerate("零一二三四五六七八九")} | {"〇": Decimal(0), "两": Decimal(2)}
 _UNITS = {"十": Decimal(10), "百": Decimal(100), "千": Decimal(1000)}
@@ -26,6 +30,7 @@ _NUMERAL = re.compile(
 )
 _TOKEN = re.compile(rf"\d+(?:\.\d+)?|[{_CN_DIGIT}十百千万亿点]")
 _MAGNITUDE = re.compile(r"\s{0,2}(thousand|million|billion|trillion)\b|\s?([KMBk])(?![A-Za-z0-9\-])")
+_DIGIT = re.compile("[0-9]")
 _VALUE = re.compile(r"(?<![a-zA-Z\d._])(?<![a-zA-Z]-)\d+(?:\.\d+)?")
 _MEASURE = "个层种次倍步类条维门位年月天章篇组轮头块段阶分步元项句词字点张台代号米秒时路对行列"
 _NOT_COUNTED = re.compile(
@@ -45,21 +50,28 @@ class Numeral:
 
 def canonical(text: str) -> str:
     """The text with every number in plain decimal form: no separators, no magnitudes, ``%`` for per cent."""
-    return _rewrite(_prepared(text), lambda _: True)
+    prepared, found = _read(text)
+    return _rewritten(prepared, found, frozenset(found))
 
 
+@lru_cache(CACHE_SIZE)
 def all_numbers(text: str) -> frozenset[str]:
     """Every number a text holds, read generously (a lone ``三`` counts): what evidence may back."""
     return frozenset(_VALUE.findall(canonical(text)))
 
 
+@lru_cache(CACHE_SIZE)
 def stated_numbers(text: str) -> frozenset[str]:
     """The numbers a text really states, read strictly: digits, or Chinese numerals that count something.
 
     A lone ``一`` is an article in Chinese and never counts; idioms such as ``十分`` do not either.
     """
-    text = _NOT_COUNTED.sub("，", _prepared(text))
-    return frozenset(_VALUE.findall(_rewrite(text, lambda numeral: not numeral.is_chinese or _counts(text, numeral))))
+    prepared, found = _read(text)
+    if not any(numeral.is_chinese for numeral in found):
+        return all_numbers(text)
+    idioms = {at for match in _NOT_COUNTED.finditer(prepared) for at in range(*match.span())}
+    kept = frozenset(n for n in found if not n.is_chinese or (n.start not in idioms and _counts(prepared, n)))
+    return frozenset(_VALUE.findall(_rewritten(prepared, found, kept)))
 
 
 def plain(value: Decimal) -> str:
@@ -68,13 +80,20 @@ def plain(value: Decimal) -> str:
     return written.rstrip("0").rstrip(".") if "." in written else written
 
 
-def _rewrite(text: str, keeps: Callable[[Numeral], bool]) -> str:
+@lru_cache(CACHE_SIZE)
+def _read(text: str) -> tuple[str, tuple[Numeral, ...]]:
+    """The text with separators and loose spaces gone, and the numerals in it."""
+    prepared = _prepared(text)
+    return prepared, tuple(_find(prepared))
+
+
+def _rewritten(prepared: str, found: tuple[Numeral, ...], kept: frozenset[Numeral]) -> str:
     """Numbers that are kept in plain form, the others as a comma."""
     pieces, at = [], 0
-    for numeral in _find(text):
-        pieces += [text[at : numeral.start], plain(numeral.value) if keeps(numeral) else "，"]
+    for numeral in found:
+        pieces += [prepared[at : numeral.start], plain(numeral.value) if numeral in kept else "，"]
         at = numeral.end
-    return "".join(pieces) + text[at:]
+    return "".join(pieces) + prepared[at:]
 
 
 def _counts(text: str, numeral: Numeral) -> bool:
@@ -94,21 +113,15 @@ def _prepared(text: str) -> str:
 def _find(text: str) -> Iterator[Numeral]:
     at = 0
     while match := _NUMERAL.search(text, at):
-        at = match.end()
-        tokens = _TOKEN.findall(match[0])
-        value = _parse(tokens)
-        if value is None or _is_padded(match[0]):
+        written, at = match[0], match.end()
+        is_chinese = not written[0].isascii() and _DIGIT.search(written) is None
+        value = Decimal(written) if written.isascii() else _parse(_TOKEN.findall(written))
+        if value is None or (written[0] == "0" and len(written) > 1 and written.isdigit()):  # 00001 is a label
             continue
-        end = match.end()
-        if tokens[-1][0].isdigit() and (magnitude := _MAGNITUDE.match(text, end)):
+        if written[-1].isascii() and (magnitude := _MAGNITUDE.match(text, at)):
             value *= _WORDS[(magnitude[1] or magnitude[2]).lower()]
-            at = end = magnitude.end()
-        yield Numeral(match.start(), end, value, is_chinese=not any(c.isdigit() and c.isascii() for c in match[0]))
-
-
-def _is_padded(written: str) -> bool:
-    """Digits with leading zeros are labels (00001), not amounts."""
-    return len(written) > 1 and written.isdigit() and written[0] == "0"
+            at = magnitude.end()
+        yield Numeral(match.start(), at, value, is_chinese)
 
 
 def _parse(tokens: list[str]) -> Decimal | None:

@@ -68,7 +68,7 @@ def _plots(scored: Scored) -> Iterator[str]:
         yield intervals(title, [(label, figure) for label, figure in figures if figure is not None])
     points, area = risk_curve(scored)
     title = "Risk over coverage of the answers" + (f" (area {area:.3f})" if area is not None else "")
-    yield curve(title, [(point.coverage, point.risk) for point in points], "coverage", "risk")
+    yield curve(title, [(point.coverage, point.risk) for point in points], x_label="coverage", y_label="risk")
 
 
 def _case(scored: Scored, row: Row) -> str:

@@ -28,7 +28,7 @@ def intervals(title: str, figures: Sequence[tuple[str, Estimate]]) -> str:
     return _svg(title, WIDTH, height, parts)
 
 
-def curve(title: str, points: Sequence[tuple[float, float]], x_label: str, y_label: str) -> str:
+def curve(title: str, points: Sequence[tuple[float, float]], *, x_label: str, y_label: str) -> str:
     """A line through points of the unit square."""
     if len(points) < 2:
         return ""

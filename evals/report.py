@@ -154,7 +154,12 @@ def _metrics_table(scored: Scored, title: str, conditions: Sequence[str], metric
         if any(figure is not None and figure.value is not None for figure in figures):
             sizes = max(figure.n for figure in figures if figure is not None)
             rows.append((metric, str(sizes), *map(with_interval, figures)))
-    return Table(title, ("metric", "n", *measured), rows, "95 % bootstrap intervals over cases." if rows else "")
+    return Table(
+        title,
+        ("metric", "n", *measured),
+        rows,
+        "95 % intervals over cases: Wilson for shares, bootstrap for the others." if rows else "",
+    )
 
 
 def _by_cut_off(scored: Scored) -> Table:
@@ -203,9 +208,8 @@ def _cost(scored: Scored) -> Table:
 
 
 def _errors(scored: Scored) -> Table:
-    rows = [(row.case_id, row.condition, row.error) for row in scored.rows if row.error]
-    note = f"{scored.error_rate:.1%} of all rows; each counts as the worst value."
-    return Table("Errors", ("case", "condition", "error"), rows, note)
+    note = f"{scored.error_rate:.1%} of all searches and answers; each counts as the worst value."
+    return Table("Errors", ("case", "condition", "error"), scored.errors, note)
 
 
 def _value(figure: Estimate | None) -> str:

@@ -104,7 +104,7 @@ def stratified(cases: Sequence[LocatedCase], size: int, *, unanswerable: int) ->
 
 
 def execute(
-    subject: Subject, tasks: Sequence[Task], file: RunFile, clock: Clock = time.perf_counter
+    subject: Subject, tasks: Sequence[Task], file: RunFile, *, clock: Clock = time.perf_counter
 ) -> Iterator[Record]:
     """Do the tasks that the file does not hold yet; every record is on the disk before it is yielded."""
     rungs = Rungs(subject) if any(task.variant in VARIANTS for task in tasks) else None

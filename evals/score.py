@@ -14,6 +14,7 @@ from evals.aggregate import estimate
 from evals.cases import LocatedCase
 from evals.failures import Failure, failure_of
 from evals.judges.base import Judge, Verdict
+from evals.ladders import NO_GOLD
 from evals.metrics.answers import answer_scores
 from evals.metrics.citations import citation_scores, evidence_cited, evidence_hit, id_validity
 from evals.metrics.cost import cost_scores
@@ -25,7 +26,7 @@ from evals.run import REPEAT
 from evals.runs import Answered, Retrieval, Run
 from evals.scored import COMPOSITES, Figure, Row, Scored, condition_of, slice_names, terms
 from evals.types import Score
-from rag.errors import MingbaiError, UsageError
+from rag.errors import MingbaiError
 from rag.types import Answer, Leg, Mode, Passage
 
 MAX_ERROR_RATE = 0.02
@@ -55,6 +56,10 @@ WORST: Mapping[str, float] = {
 """What a failed answer gets for the metrics that need an answer's text."""
 WITHOUT_EVIDENCE = frozenset({"repetition", "answer_language"})
 """The only ones of these that mean something without passages (ROG)."""
+
+
+class TooManyFailuresError(MingbaiError):
+    """More of a run failed than a run may."""
 
 
 class CarefulJudge:
@@ -97,7 +102,7 @@ def score_run(run: Run, judge: Judge) -> Scored:
         if record.answer is not None:
             judged[key] = [] if record.mode is Mode.ROG else judge_claims(record.answer, careful)
             failure = failure_of(case, record.answer, judged[key])
-            if failure:
+            if failure and record.variant != NO_GOLD:  # a miss there was planned
                 failures[key] = failure
         rows.append(_answer_row(case, record, judged.get(key, []), careful))
     return Scored(
@@ -116,12 +121,12 @@ def score_run(run: Run, judge: Judge) -> Scored:
 
 
 def check_errors(scored: Scored) -> None:
-    """Raises UsageError when more than 2 % of the rows are errors: such a run says nothing about quality."""
+    """Raises TooManyFailuresError when more than 2 % of a run failed: it says nothing about quality."""
     if scored.error_rate > MAX_ERROR_RATE:
-        first = next(row for row in scored.rows if row.error)
-        raise UsageError(
+        case_id, condition, error = scored.errors[0]
+        raise TooManyFailuresError(
             f"{scored.error_rate:.1%} of the run are errors (at most {MAX_ERROR_RATE:.0%}), the first is case "
-            f"{first.case_id} under {first.condition}: {first.error}. Repair the cause and run again with --fresh."
+            f"{case_id} under {condition}: {error}. Repair the cause and run again with --fresh."
         )
 
 
@@ -199,7 +204,8 @@ def _figures(rows: Sequence[Row]) -> Iterator[Figure]:
 def _cost(run: Run) -> dict[str, dict[str, float | None]]:
     by_condition: dict[str, list[Answered]] = {}
     for record in run.answers:
-        by_condition.setdefault(condition_of(record.mode, record.variant), []).append(record)
+        if not record.variant:
+            by_condition.setdefault(str(record.mode), []).append(record)
     cost: dict[str, dict[str, float | None]] = {}
     for condition, records in by_condition.items():
         seconds = [record.seconds for record in records if not record.error]

@@ -87,9 +87,16 @@ class Scored:
         return list(dict.fromkeys(row.condition for row in self.rows))
 
     @property
+    def errors(self) -> list[tuple[str, str, str]]:
+        """(case id, "retrieval" or condition, message) of every search and answer that failed."""
+        searched = [(record.case_id, "retrieval", record.error) for record in self.retrievals.values()]
+        answered = [(case_id, condition, record.error) for (case_id, condition), record in self.answers.items()]
+        return [failed for failed in (*searched, *answered) if failed[2]]
+
+    @property
     def error_rate(self) -> float:
-        """The share of rows that are errors."""
-        return sum(bool(row.error) for row in self.rows) / len(self.rows) if self.rows else 0.0
+        """The share of searches and answers that failed."""
+        return len(self.errors) / max(1, len(self.retrievals) + len(self.answers))
 
     def of(self, condition: str, slice_name: str = ALL) -> list[Row]:
         """The rows of a condition and a slice."""

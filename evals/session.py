@@ -56,7 +56,7 @@ def generate(work: Work, plan: Plan, *, limit: int | None = None, fresh: bool = 
         with rag.open(work.index, settings) as notebook:
             subject: Subject = notebook
             located = locate(cases, texts_of(subject), overlay)
-            fingerprint = {**subject.fingerprint(), "settings": _settings_hash(settings)}
+            fingerprint = {**subject.fingerprint(), "settings": settings_hash(settings)}
             header = new_header(work.cases.name, located, fingerprint, top=TOP)
             path = work.out or default_path(RUNS, header)
             if fresh:
@@ -70,10 +70,12 @@ def generate(work: Work, plan: Plan, *, limit: int | None = None, fresh: bool = 
     return path
 
 
-def score_file(run: Path, judge: str, nli_model: Path | None, overrides: Sequence[str]) -> tuple[Scored, list[str]]:
+def score_file(
+    run: Path, judge: str, *, nli_model: Path | None = None, overrides: Sequence[str] = ()
+) -> tuple[Scored, list[str]]:
     """Score a run file; also the warnings that belong above its figures."""
     recorded = read_run(run)
-    with judge_named(judge, run.parent, nli_model, overrides) as chosen:
+    with judge_named(judge, run.parent, nli_model=nli_model, overrides=overrides) as chosen:
         scored = score_run(recorded, chosen)
         notes = [verdict_line(check(chosen))]
     if recorded.header.commit.endswith("-dirty"):
@@ -82,7 +84,9 @@ def score_file(run: Path, judge: str, nli_model: Path | None, overrides: Sequenc
 
 
 @contextmanager
-def judge_named(name: str, folder: Path, nli_model: Path | None, overrides: Sequence[str]) -> Iterator[Judge]:
+def judge_named(
+    name: str, folder: Path, *, nli_model: Path | None = None, overrides: Sequence[str] = ()
+) -> Iterator[Judge]:
     """A judge by name; what a model said is kept in ``folder``."""
     folder.mkdir(parents=True, exist_ok=True)
     kept = folder / f"verdicts-{name}.jsonl"
@@ -111,7 +115,8 @@ def _ingest(work: Work, settings: Settings, progress: Progress) -> None:
     progress.update(bar, visible=False)
 
 
-def _settings_hash(settings: Settings) -> str:
+def settings_hash(settings: Settings) -> str:
+    """Twelve hex digits that change with every setting that changes what comes out."""
     text = "".join(getattr(settings, name).model_dump_json() for name in OUTPUT_SECTIONS)
     return sha256(text.encode()).hexdigest()[:12]
 

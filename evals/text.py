@@ -37,6 +37,12 @@ def compatible(text: str) -> str:
 
 
 @lru_cache(CACHE_SIZE)
+def folded(text: str) -> str:
+    """``rag.text.fold``, remembered: NFKC, case and script."""
+    return rag.text.fold(text)
+
+
+@lru_cache(CACHE_SIZE)
 def normalise(text: str) -> str:
     """The form in which texts are compared: folded, numbers canonical, lower case, no spaces (but 1969 3 stays two)."""
     with_numbers = _TIMES.sub("*", numerals.canonical(compatible(text)))
@@ -55,7 +61,7 @@ def holds_form(text: str, form: str) -> bool:
     acronym must be a whole Latin word (``SIM`` is not in ``similar``). Otherwise it is a plain substring test.
     """
     if _ACRONYM.fullmatch(form):
-        return re.search(rf"(?<![a-z]){form.casefold()}s?(?![a-z])", rag.text.fold(text)) is not None
+        return re.search(rf"(?<![a-z]){form.casefold()}s?(?![a-z])", folded(text)) is not None
     wanted = normalise(form)
     if not wanted:
         return False
@@ -104,9 +110,9 @@ def character_bigrams(text: str) -> frozenset[str]:
 @lru_cache(CACHE_SIZE)
 def content_units(text: str) -> frozenset[str]:
     """What a text is about: Chinese character bigrams without function characters, stemmed Latin words, numbers."""
-    folded = rag.text.fold(text)
-    units = {_stem(w) for w in _PART.findall(folded) if w not in _STOP_WORDS and not w.isdigit()}
-    for run in _CJK_RUN.findall(folded):
+    plain = folded(text)
+    units = {_stem(w) for w in _PART.findall(plain) if w not in _STOP_WORDS and not w.isdigit()}
+    for run in _CJK_RUN.findall(plain):
         kept = "".join(" " if c in _STOP_CHARS else c for c in run)
         for word in kept.split():
             units.update(word[i : i + 2] for i in range(len(word) - 1))

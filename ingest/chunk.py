@@ -148,9 +148,12 @@ class _Cutter:
             return [[self._atom(block) for block in blocks]]
         packed: list[list[_Atom]] = []
         for atom in self._atoms(blocks, lead=None):
-            if not packed or self._breaks(packed[-1], atom):
-                packed.append([])
-            packed[-1].append(atom)
+            if not packed:
+                packed.append([atom])
+            elif self._breaks(packed[-1], atom):
+                packed.append([*self._take_lead_in(packed[-1], atom), atom])
+            else:
+                packed[-1].append(atom)
         return self._join_small(packed)
 
     def _atom(self, block: Block) -> _Atom:
@@ -168,8 +171,8 @@ class _Cutter:
                 inner = [self._unit_atom(unit)]
             elif len(unit) > 1:
                 begin = first.start if lead is None else lead
-                heading = replace(self._atom(first), seam=_Seam.HARD)
-                inner = [heading, *self._atoms(unit[1:], begin)]
+                heading = self._line_atoms(first, lead)
+                inner = [replace(heading[0], seam=_Seam.HARD), *heading[1:], *self._atoms(unit[1:], begin)]
             else:
                 inner = self._line_atoms(first, lead)
             if seam is not None:
@@ -225,6 +228,14 @@ class _Cutter:
         if atom.is_topic or any(part.is_topic for part in current):
             return True
         return atom.end - begin > self._target and end - begin >= self._target // 2
+
+    def _take_lead_in(self, current: list[_Atom], atom: _Atom) -> list[_Atom]:
+        """Take the line that announces ``atom`` (``An example:``) away from ``current`` when there is room."""
+        last = current[-1]
+        is_short = last.end - last.start < _MIN_CHARS and atom.end - last.start <= self._max
+        if not is_short or atom.seam is _Seam.HARD or not self._continues(last, atom) or len(_body(current)) < 2:
+            return []
+        return [current.pop()]
 
     def _continues(self, before: _Atom, atom: _Atom) -> bool:
         """Whether a sentence or a list goes on from ``before`` into ``atom``, or ``atom`` is only marks."""

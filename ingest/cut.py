@@ -51,9 +51,9 @@ def cut(line: str, limits: CutLimits) -> list[tuple[int, int]]:
     """
     places = _places(line)
     smallest = max(1, min(limits.target, limits.first))
-    atoms = _divide(places, (0, len(line)), level=0, limits=limits, size=smallest)
+    start = position = len(line) - len(line.lstrip())
+    atoms = _divide(places, (start, len(line)), level=0, limits=limits, size=smallest)
     pieces: list[tuple[int, int]] = []
-    start = position = 0
     for _, end in atoms:
         added = end - (pieces[-1][1] if pieces else start)
         if position > start and (added > (limits.target if pieces else smallest) or end - start > limits.maximum):

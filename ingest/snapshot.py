@@ -8,17 +8,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from uuid import uuid4
 
-import numpy as np
-from rag.terms import TermIndex
-
-from ingest.vectors import Progress, embed_chunks
+from ingest.units import units
+from ingest.vectors import Progress, embed
 from rag import build, catalogue, manifest
 from rag.errors import StorageError
-from rag.index import DENSE, LEXICAL, TERMS, VECTOR_ROWS
+from rag.index import DENSE, LEXICAL, TERMS
 from rag.manifest import Manifest, Source
 from rag.protocols import Embedder
 from rag.settings import Settings
 from rag.store import FILE, Reading, write_store
+from rag.terms import TermIndex
 from rag.tokens import TOKENIZER_VERSION, Tokenizer, chunk_tokens
 from rag.types import Chunk, Entry
 
@@ -97,8 +96,7 @@ def _fill(
     tokenizer = Tokenizer(terms.names())
     build.write_lexical(folder / LEXICAL, [chunk_tokens(c, tokenizer) for c in corpus.chunks], settings.lexical)
     progress("index", 1, 1)
-    embedding = embed_chunks(folder, corpus.chunks, settings=settings, embedder=embedder, old=old, progress=progress)
-    np.save(folder / VECTOR_ROWS, np.arange(len(corpus.chunks), dtype=np.int64), allow_pickle=False)
+    embedding = embed(folder, units(corpus.chunks), settings=settings, embedder=embedder, old=old, progress=progress)
     build.write_dense(folder / DENSE, embedding.vectors, settings.dense)
     manifest.write(folder, _manifest(folder, corpus, settings, embedding.vectors.shape[1]))
     return embedding.computed

@@ -1,4 +1,4 @@
-"""Vectors for the chunks of a snapshot: reused where nothing changed, computed where something did."""
+"""Vectors for the units of a snapshot: reused where nothing changed, computed where something did."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from ingest.journal import FILE, Journal, embedding_key
+from ingest.units import Unit
 from rag import build, catalogue
-from rag.index import VECTORS
+from rag.index import VECTOR_ROWS, VECTORS
 from rag.protocols import Embedder, Vectors
 from rag.settings import Settings
-from rag.types import Chunk
 
 VECTOR_KEYS = "vector_keys.txt"
 # Work that is lost at most when an ingest is killed: a second or two on two cores.
@@ -22,37 +22,39 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True, slots=True)
 class Embedding:
-    """Vectors in chunk order, shape (n, dimension), and how many of them were computed now."""
+    """Vectors in the order of the units, shape (n, dimension), and how many of them were computed now."""
 
     vectors: Vectors
     computed: int
 
 
-def embed_chunks(
+def embed(
     folder: Path,
-    chunks: Sequence[Chunk],
+    units: Sequence[Unit],
     *,
     settings: Settings,
     embedder: Callable[[], Embedder],
     old: Path | None,
     progress: Progress,
 ) -> Embedding:
-    """Write ``vectors.npy`` and its keys into ``folder``.
+    """Write the vectors of ``units`` with their keys and rows into ``folder``.
 
     A vector is taken from the ``old`` snapshot or from the journal of a killed ingest when model, title
     and text are the same; the model is loaded only when something is left to compute.
     """
     card = catalogue.find(settings.models.embedder)
-    keys = [embedding_key(card.sha256, chunk.breadcrumb, chunk.text) for chunk in chunks]
+    keys = [embedding_key(card.sha256, unit.title, unit.text) for unit in units]
     journal = Journal(folder.parent.parent / FILE)
     known = _stored(old) | journal.get(keys, build.dimension(settings))
-    missing = [i for i, key in enumerate(keys) if key not in known]
+    missing = list({key: unit for key, unit in zip(keys, units, strict=True) if key not in known}.items())
+    # Units of like length share a batch, over the whole ingest: padding costs, and the estimate stays honest.
+    missing.sort(key=lambda pair: len(pair[1].text))
     try:
         for done in range(0, len(missing), EMBED_BATCH):
             progress("embed", done, len(missing))
-            part = [chunks[i] for i in missing[done : done + EMBED_BATCH]]
-            vectors = embedder().embed_documents([c.breadcrumb for c in part], [c.text for c in part])
-            fresh = {keys[i]: v for i, v in zip(missing[done : done + EMBED_BATCH], vectors, strict=True)}
+            part = missing[done : done + EMBED_BATCH]
+            vectors = embedder().embed_documents([unit.title for _, unit in part], [unit.text for _, unit in part])
+            fresh = {key: vector for (key, _), vector in zip(part, vectors, strict=True)}
             journal.put(fresh)
             known |= fresh
         progress("embed", len(missing), len(missing))
@@ -60,6 +62,7 @@ def embed_chunks(
         journal.close()
     matrix = np.array([known[key] for key in keys], dtype=np.float32).reshape(len(keys), build.dimension(settings))
     np.save(folder / VECTORS, matrix, allow_pickle=False)
+    np.save(folder / VECTOR_ROWS, np.array([unit.row for unit in units], dtype=np.int64), allow_pickle=False)
     (folder / VECTOR_KEYS).write_text("\n".join(keys), encoding="ascii")
     return Embedding(matrix, len(missing))
 

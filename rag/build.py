@@ -2,11 +2,16 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rag import catalogue, model_store
 from rag.protocols import DenseIndex, Embedder, Generator, LexicalIndex, Reranker, Vectors
 from rag.settings import DenseSettings, LexicalSettings, Settings
 from rag.tokens import TOKENIZER_VERSION
+
+if TYPE_CHECKING:
+    from rag.lexical import PostingsIndex
+    from rag.lexical_rank_bm25 import RankBM25Index
 
 
 def make_embedder(settings: Settings) -> Embedder:
@@ -99,7 +104,7 @@ def load_lexical(folder: Path, settings: LexicalSettings) -> LexicalIndex:
     return index
 
 
-def _lexical(settings: LexicalSettings):  # noqa: ANN202 - one of two classes with the same interface
+def _lexical(settings: LexicalSettings) -> "type[PostingsIndex | RankBM25Index]":
     if settings.backend == "rank_bm25":
         from rag.lexical_rank_bm25 import RankBM25Index
 
@@ -111,9 +116,9 @@ def _lexical(settings: LexicalSettings):  # noqa: ANN202 - one of two classes wi
 
 def supports_gpu_offload() -> bool:
     """Whether this llama.cpp was built with a GPU backend."""
-    from rag.llama_adapter import supports_gpu_offload as supports
+    import llama_cpp
 
-    return supports()
+    return bool(llama_cpp.llama_supports_gpu_offload())
 
 
 def dimension(settings: Settings) -> int:

@@ -85,7 +85,7 @@ class AnswerText:
         self._ends: list[int] = []
         self._loops = LoopFinder()
         self._sentences: Counter[str] = Counter()
-        self._sentence_start = 0
+        self._starts = [0]
         self.finish: Finish | None = None
 
     def push(self, token: int, piece: bytes) -> str:
@@ -99,7 +99,7 @@ class AnswerText:
         if self._loops.loop:
             return self._end("repetition", self._end_before(self._loops.loop))
         if self._has_repeated_sentence():
-            return self._end("repetition", self._shown)
+            return self._end("repetition", min(start for start in self._starts if start >= self._shown))
         possible_stop = len(self._text) - held_back(self._text, self._stop)
         return self._show(min(possible_stop, self._end_before(self._loops.repeated)))
 
@@ -126,8 +126,8 @@ class AnswerText:
 
     def _has_repeated_sentence(self) -> bool:
         """Whether a sentence was just completed for the third time. Code may repeat its lines."""
-        for match in _SENTENCE.finditer(self._text, self._sentence_start):
-            self._sentence_start = match.end()
+        for match in _SENTENCE.finditer(self._text, self._starts[-1]):
+            self._starts.append(match.end())
             sentence = match.group().strip()
             if len(sentence) >= _MIN_SENTENCE_CHARS and self._text.count(_FENCE, 0, match.end()) % 2 == 0:
                 self._sentences[sentence] += 1

@@ -123,7 +123,7 @@ class GemmaEncoder:
         count, width, _ = x.shape
         mixed = functional.linear(self._norm(x, layer.before_attention).to(self._dtype), layer.qkv)
         heads = mixed.view(count, width, self._heads + 2 * self._kv_heads, self._head_size).transpose(1, 2)
-        q, k, v = heads.split([self._heads, self._kv_heads, self._kv_heads], dim=1)
+        q, k, v = heads.split([self._heads, self._kv_heads, self._kv_heads], dim=1)  # type: ignore[no-untyped-call]
         out = functional.scaled_dot_product_attention(
             self._rotate(self._norm(q.float(), layer.q_norm), is_local=layer.is_local),
             self._rotate(self._norm(k.float(), layer.k_norm), is_local=layer.is_local),
@@ -167,7 +167,7 @@ class GemmaEncoder:
 
     def _read_layer(self, weights: safe_open, number: int, kind: str) -> _Layer:
         def matrix(*names: str) -> Tensor:
-            parts = [weights.get_tensor(f"layers.{number}.{name}_proj.weight") for name in names]
+            parts = [weights.get_tensor(f"layers.{number}.{name}_proj.weight") for name in names]  # type: ignore[no-untyped-call]
             return torch.cat([part.to(self._device, self._dtype) for part in parts])
 
         def norm(name: str) -> Tensor:
@@ -188,7 +188,7 @@ class GemmaEncoder:
         )
 
     def _read_norm(self, weights: safe_open, name: str) -> Tensor:
-        return 1.0 + weights.get_tensor(name).to(self._device, torch.float32)
+        return 1.0 + weights.get_tensor(name).to(self._device, torch.float32)  # type: ignore[no-any-return,no-untyped-call]
 
     def _read_dense(self, file: Path) -> Tensor:
         with safe_open(file, framework="pt") as weights:

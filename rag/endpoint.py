@@ -5,27 +5,31 @@ any moment: while connecting, while the server still reads the prompt, and betwe
 """
 
 import asyncio
-import json
-import math
 import os
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
+from rag.chat_completions import (
+    choice_body,
+    estimate_prompt,
+    estimate_tokens,
+    events,
+    finish_of,
+    first_token_scores,
+    generation_body,
+    option_probabilities,
+)
 from rag.errors import EndpointError, EngineError, PromptTooLongError
 from rag.protocols import Generation, GenerationRequest
 from rag.settings import EndpointSettings
 from rag.streaming import Channel, Finish, PieceStream
-from rag.types import Message, Role
+from rag.types import Message
 
 if TYPE_CHECKING:
     import httpx
 
-# The most alternatives that OpenAI-compatible servers report for a token.
-_TOP_LOGPROBS = 20
-# Chat templates spend about five tokens a message on roles and borders.
-_TOKENS_PER_MESSAGE = 8
 _CONNECT_SECONDS = 10.0
 _SHOWN_BODY_CHARS = 300
 _NEXT_STEP = "Check endpoint.url and that the server runs; an empty endpoint.url uses the local model."
@@ -74,7 +78,7 @@ class EndpointGenerator:
 
     def count_tokens(self, text: str) -> int:
         """An upper estimate: the tokenizer is on the server."""
-        return math.ceil(sum(map(_weight, text)))
+        return estimate_tokens(text)
 
     def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> PieceStream:
         """Send a request at once; the server queues.
@@ -84,7 +88,7 @@ class EndpointGenerator:
             EngineError: closed, or a JSON schema that is not JSON.
         """
         estimate = self._check_size(request.messages, request.max_tokens)
-        body = _generation_body(request)
+        body = generation_body(request)
         channel = Channel(cancel)
         with self._lock:
             self._check_open()
@@ -105,17 +109,7 @@ class EndpointGenerator:
         self._check_size(messages, 1)
         with self._lock:
             self._check_open()
-        body = {"messages": _turns(messages), "max_tokens": 1, "temperature": 0.0}
-        body |= {"logprobs": True, "top_logprobs": _TOP_LOGPROBS, **_continuation(messages)}
-        answer = asyncio.run(self._post(body))
-        try:
-            top = answer["choices"][0]["logprobs"]["content"][0]["top_logprobs"]
-            scores = {str(item["token"]): float(item["logprob"]) for item in top}
-        except (KeyError, IndexError, TypeError, ValueError) as error:
-            raise EndpointError(
-                f"{self._settings.url} gives no log-probabilities, which this step needs. Use the local model for it."
-            ) from error
-        return _option_probabilities(scores, options)
+        return option_probabilities(first_token_scores(self._post(choice_body(messages))), options)
 
     def close(self) -> None:
         """Close all connections. Idempotent."""
@@ -130,7 +124,7 @@ class EndpointGenerator:
             raise EngineError("The endpoint is closed. Open the notebook again.")
 
     def _check_size(self, messages: Sequence[Message], max_tokens: int) -> int:
-        estimate = sum(self.count_tokens(message.text) + _TOKENS_PER_MESSAGE for message in messages)
+        estimate = estimate_prompt(messages)
         if estimate + max_tokens > self.context_size:
             raise PromptTooLongError(
                 f"The prompt has about {estimate} tokens; with {max_tokens} for the answer that exceeds the context "
@@ -152,9 +146,14 @@ class EndpointGenerator:
         if not pull.begin():
             return
         try:
-            async with self._client() as client, client.stream("POST", self._path(), json=self._named(body)) as reply:
-                await self._check_status(reply)
-                async for event in _events(reply.aiter_bytes()):
+            async with (
+                httpx.AsyncClient(**self._connection()) as client,
+                client.stream("POST", self._path(), json=self._named(body)) as reply,
+            ):
+                if not reply.is_success:
+                    await reply.aread()
+                self._check_status(reply)
+                async for event in events(reply.aiter_bytes()):
                     pull.take(event)
             pull.end()
         except (httpx.HTTPError, httpx.StreamError) as error:
@@ -163,30 +162,32 @@ class EndpointGenerator:
             pull.channel.finish(error)
         except asyncio.CancelledError:
             pull.finish("cancelled")
+        finally:
+            pull.detach()
 
-    async def _post(self, body: Mapping[str, object]) -> Any:  # noqa: ANN401
+    def _post(self, body: Mapping[str, object]) -> object:
         import httpx
 
         try:
-            async with self._client() as client:
-                reply = await client.post(self._path(), json=self._named(body))
-                await self._check_status(reply)
+            with httpx.Client(**self._connection()) as client:
+                reply = client.post(self._path(), json=self._named(body))
+                self._check_status(reply)
                 return reply.json()
         except httpx.HTTPError as error:
             raise self._unreachable(error) from error
         except ValueError as error:
-            raise EndpointError(f"{self._settings.url} answered something else than JSON: {error}.") from error
+            raise EndpointError(f"{self._settings.url} answered something else than JSON. {_NEXT_STEP}") from error
 
-    def _client(self) -> "httpx.AsyncClient":
+    def _connection(self) -> dict[str, Any]:
         import httpx
 
         key = os.environ.get(self._settings.api_key_variable, "")
-        return httpx.AsyncClient(
-            timeout=httpx.Timeout(self._settings.timeout_seconds, connect=_CONNECT_SECONDS),
-            headers={"Authorization": f"Bearer {key}"} if key else {},
+        return {
+            "timeout": httpx.Timeout(self._settings.timeout_seconds, connect=_CONNECT_SECONDS),
+            "headers": {"Authorization": f"Bearer {key}"} if key else {},
             # A proxy for the web must not get what stays on this machine.
-            trust_env=not self._is_local,
-        )
+            "trust_env": not self._is_local,
+        }
 
     def _path(self) -> str:
         return f"{self._settings.url.rstrip('/')}/chat/completions"
@@ -194,10 +195,10 @@ class EndpointGenerator:
     def _named(self, body: Mapping[str, object]) -> dict[str, object]:
         return {**body, "model": self._settings.model or "default"}
 
-    async def _check_status(self, reply: "httpx.Response") -> None:
+    def _check_status(self, reply: "httpx.Response") -> None:
         if reply.is_success:
             return
-        said = (await reply.aread()).decode("utf-8", errors="replace").strip()[:_SHOWN_BODY_CHARS]
+        said = reply.text.strip()[:_SHOWN_BODY_CHARS]
         hint = f"Set {self._settings.api_key_variable}." if reply.status_code in {401, 403} else _NEXT_STEP
         raise EndpointError(f"{self._settings.url} answered {reply.status_code}: {said or 'nothing'}. {hint}")
 
@@ -232,9 +233,14 @@ class _Pull:
     def cancel(self) -> None:
         """From any thread: close the connection."""
         with self._lock:
-            if self._abort is not None and not self.channel.is_finished:
+            if self._abort is not None:
                 self._abort()
                 self._abort = None
+
+    def detach(self) -> None:
+        """The event loop is about to end: ``cancel`` must not reach for it any more."""
+        with self._lock:
+            self._abort = None
 
     def take(self, event: Mapping[str, Any]) -> None:
         """One event of the stream."""
@@ -244,7 +250,7 @@ class _Pull:
         try:
             for choice in event.get("choices") or []:
                 self._piece(choice["delta"].get("content") or "")
-                self._finish = _finish_of(choice.get("finish_reason")) or self._finish
+                self._finish = finish_of(choice.get("finish_reason")) or self._finish
         except (KeyError, TypeError, AttributeError) as error:
             raise EndpointError(f"The endpoint sent an event that is not a chat chunk: {event!r:.300}.") from error
         if self.channel.is_cancelled:

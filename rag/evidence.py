@@ -22,9 +22,9 @@ _NEGATED = re.compile(r"(?:不是|不|没有|没|無|无|未|非|并非|不能|�
 _FUNCTION = frozenset("的了是在和与及或而也就都被把对为以于其这那有个之所会能可到从中上下时后前将并但则即如")
 _STOP_WORDS = frozenset(
     "a an the is are was were be been being of in on at to for from by with as and or but not no it its this that "
-    "these those which what who how why when where do does did can could may might will would shall should has have had "
-    "than then so such there their they them you your we our i he she his her into about between both each more most other "
-    "some any only also".split()
+    "these those which what who how why when where do does did can could may might will would shall should has have "
+    "had than then so such there their they them you your we our i he she his her into about between both each more "
+    "most other some any only also".split()
 )
 
 

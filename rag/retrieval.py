@@ -1,15 +1,23 @@
 """Search all legs, fuse what they found, and say of every passage who found it."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from rag.fusion import convex, rrf
+from rag.fusion import convex, ordered, rrf
 from rag.index import Index
 from rag.protocols import Embedder
 from rag.settings import RetrievalSettings
 from rag.types import Chunk, Leg, Passage
 
 Ranking = list[tuple[int, float]]
+# Vectors to ask for per chunk wanted, since a chunk and its windows may all be near.
+VECTORS_PER_CHUNK = 4
+# Names are followed from so many of the best passages, when they are rare enough to mean their entry, and what
+# they lead to comes after so many passages (docs/decisions/0004-linked-entries.md).
+LINK_FROM = 3
+LINK_PLACE = 3
+LINK_MIN_RARITY = 0.6
+LINKS_READ = 40
+LINK_DEPTH = 500
 
 
 @dataclass(slots=True)
@@ -42,7 +50,7 @@ class Retrieval:
         depth = max(k, self._settings.candidates)
         legs = (Leg.TERM, Leg.DENSE, Leg.LEXICAL) if leg is Leg.HYBRID else (leg,)
         found = Found({one: self._search_leg(one, query, depth) for one in legs})
-        ranking = self._fuse(found) if leg is Leg.HYBRID else found.legs[leg]
+        ranking = self._link(query, self._fuse(found), found) if leg is Leg.HYBRID else found.legs[leg]
         best = ranking[:k]
         ranks = found.ranks()
         chunks = self._index.store.chunk_rows([row for row, _ in best])
@@ -59,18 +67,42 @@ class Retrieval:
         return self._term(query, depth)
 
     def _dense(self, query: str, depth: int) -> Ranking:
+        """Several vectors may stand for one chunk; the nearest counts."""
         best: dict[int, float] = {}
-        for vector, score in self._index.dense.search(self._embedder.embed_query(query), depth):
+        for vector, score in self._index.dense.search(self._embedder.embed_query(query), depth * VECTORS_PER_CHUNK):
             row = int(self._index.vector_rows[vector])
             best[row] = max(score, best.get(row, score))
-        return _ranked(best)
+        return ordered(best)[:depth]
 
     def _term(self, query: str, depth: int) -> Ranking:
         best: dict[int, float] = {}
         for hit in self._index.terms.lookup(query, limit=depth):
             for row in self._index.terms.rows(hit):
                 best[row] = max(hit.score, best.get(row, 0.0))
-        return _ranked(best)[:depth]
+        return ordered(best)[:depth]
+
+    def _link(self, query: str, ranking: Ranking, found: Found) -> Ranking:
+        """Follow names in the best passages to their own entries: the second step of a two-step question.
+
+        The linked chunks most similar to the query take the places from LINK_PLACE on.
+        """
+        first = [row for row, _ in ranking[:LINK_FROM]]
+        near = {row for row, _ in ranking[:LINK_PLACE]}
+        similar = dict(self._dense(query, LINK_DEPTH))
+        terms = self._index.terms
+        linked: dict[int, float] = {}
+        for chunk in self._index.store.chunk_rows(first):
+            for hit in terms.lookup(chunk.text, limit=LINKS_READ):
+                if hit.exact and hit.score >= LINK_MIN_RARITY:
+                    linked |= {row: similar.get(row, 0.0) for row in terms.rows(hit) if row not in near}
+        best = ordered(linked)[: self._settings.links]
+        if not best:
+            return ranking
+        found.legs[Leg.LINK] = best
+        chosen = {row for row, _ in best}
+        rest = [pair for pair in ranking if pair[0] not in chosen]
+        ceiling = rest[LINK_PLACE - 1][1] if len(rest) >= LINK_PLACE else 0.0
+        return [*rest[:LINK_PLACE], *((row, ceiling) for row, _ in best), *rest[LINK_PLACE:]]
 
     def _fuse(self, found: Found) -> Ranking:
         settings = self._settings
@@ -81,11 +113,7 @@ class Retrieval:
             fused = dict(convex([dense, lexical], [settings.dense_weight, 1 - settings.dense_weight]))
         for row, score in found.legs[Leg.TERM]:
             fused[row] = fused.get(row, 0.0) + settings.term_boost * score
-        return _ranked(fused)
-
-
-def _ranked(scores: dict[int, float]) -> Ranking:
-    return sorted(scores.items(), key=lambda pair: (-pair[1], pair[0]))
+        return ordered(fused)
 
 
 def _passage(chunk: Chunk, rank: int, score: float, found_by: dict[Leg, int]) -> Passage:
@@ -105,13 +133,3 @@ def _passage(chunk: Chunk, rank: int, score: float, found_by: dict[Leg, int]) ->
         aliases=chunk.aliases,
         also_at=chunk.also_at,
     )
-
-
-def interleave(rankings: Sequence[Ranking]) -> Ranking:
-    """Take from each ranking in turn, so that every part of a question is served."""
-    taken: dict[int, float] = {}
-    for depth in range(max((len(r) for r in rankings), default=0)):
-        for ranking in rankings:
-            if depth < len(ranking) and ranking[depth][0] not in taken:
-                taken[ranking[depth][0]] = ranking[depth][1]
-    return list(taken.items())

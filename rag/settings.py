@@ -63,14 +63,15 @@ class DenseSettings(Section):
 
 
 class RetrievalSettings(Section):
-    """How the legs are searched and fused. ``dense_weight`` is the convex weight of the dense leg."""
+    """How the legs are searched and fused; ``links`` passages come from names inside the best ones."""
 
     k: Positive = 5
     candidates: Positive = 50
     fusion: Literal["convex", "rrf"] = "convex"
-    dense_weight: Fraction = 0.7
+    dense_weight: Fraction = 0.6
     rrf_constant: Positive = 60
-    term_boost: Annotated[float, Field(ge=0, le=2)] = 0.3
+    term_boost: Annotated[float, Field(ge=0, le=2)] = 0.1
+    links: Annotated[int, Field(ge=0, le=10)] = 2
 
 
 class PackSettings(Section):

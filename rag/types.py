@@ -38,6 +38,7 @@ class Leg(StrEnum):
     """A way in which a passage can be found."""
 
     TERM = "term"
+    LINK = "link"
     DENSE = "dense"
     LEXICAL = "lexical"
     HYBRID = "hybrid"

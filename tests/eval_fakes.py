@@ -117,7 +117,11 @@ class FakeSubject:
         return NOTES[file]
 
     def fingerprint(self) -> dict[str, str]:
-        return {"generator": "fake", "chunker": str(self._chunk_chars), "prompt rcg.zh": "own" if self._own else "notes"}
+        return {
+            "generator": "fake",
+            "chunker": str(self._chunk_chars),
+            "prompt rcg.zh": "own" if self._own else "notes",
+        }
 
     def _score(self, question: str, chunk: Chunk, leg: str) -> float:
         named = float(chunk.entry in question)

@@ -90,7 +90,7 @@ class Conversations:
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
             elif version != _VERSION:
                 raise StorageError(
-                    f"{self._path} has version {version}, this program reads {_VERSION}. Update Mingbai or move the file."
+                    f"{self._path} has version {version}, this program reads {_VERSION}. Update Mingbai, or move it."
                 )
 
     def recent(self, limit: int = 100) -> list[Conversation]:
@@ -157,9 +157,7 @@ class Conversations:
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 values,
             ).lastrowid
-            connection.execute(
-                "UPDATE conversations SET updated = ? WHERE conversation_id = ?", [now, conversation_id]
-            )
+            connection.execute("UPDATE conversations SET updated = ? WHERE conversation_id = ?", [now, conversation_id])
         return Turn(turn_id or 0, conversation_id, question, mode, Status.RUNNING, None, "", now)
 
     def finish(self, turn_id: int, status: Status, *, answer: Answer | None = None, error: str = "") -> None:
@@ -183,7 +181,7 @@ class Conversations:
                 connection.close()
         except sqlite3.Error as error:
             raise StorageError(
-                f"The chats in {self._path} cannot be read or written ({error}). Free disk space, or move the file away."
+                f"The chats in {self._path} cannot be read or written ({error}). Free disk space, or move the file."
             ) from error
 
 
@@ -207,13 +205,20 @@ def _turn(row: Sequence[object]) -> Turn:
         except ValueError as unreadable:
             status, error = Status.FAILED, f"The stored answer cannot be read: {str(unreadable).splitlines()[0]}"
     return Turn(
-        int(str(turn_id)), str(conversation_id), str(question), Mode(mode), Status(status), answer, str(error), str(asked)
+        int(str(turn_id)),
+        str(conversation_id),
+        str(question),
+        Mode(str(mode)),
+        Status(str(status)),
+        answer,
+        str(error),
+        str(asked),
     )
 
 
 @cache
 def _adapter() -> "TypeAdapter[Answer]":
-    from pydantic import TypeAdapter  # noqa: PLC0415 - building the schema takes a while
+    from pydantic import TypeAdapter
 
     return TypeAdapter(Answer)
 

@@ -34,7 +34,7 @@ class Judge(Protocol):
         Args:
             claim: one statement, without citation markers.
             passages: the texts that were in the prompt, or that the claim cites.
-            question: what was asked, for claims that are only understood with it.
+            question: what was asked, for judges that read it; it is never evidence.
             lang: language of the claim, ``zh`` or ``en``.
 
         Raises:

@@ -20,7 +20,7 @@ WINDOW = 3
 """Sentences that are read together: a definition and its number often stand in neighbouring ones."""
 COVERED = 0.8
 UNCOVERED = 0.1
-"""Coverage at which overlap alone says "supported" for sure, and not at all; chosen on the dev split of the check set."""
+"""Coverage at which overlap alone says surely yes, surely no; chosen on the dev split of the check set."""
 FAULT_FACTOR = 0.3
 """What each fault leaves of the probability: with one fault a claim that is fully covered falls below one half."""
 CROSS_BASE = 0.5
@@ -35,6 +35,7 @@ _HARMLESS = re.compile(
     "不仅|不但|不同|不过|不断|不止|不管|不论|无论|无非|非常|除非|不只|非线性|无监督|未来|无穷|无限|是否|能否|不等|"
     "否则|从未来|不妨|不得不|不可避免|not only|no matter|nothing but|unsupervised"
 )
+_WORD = re.compile("[a-z]+")
 _NEGATION = re.compile(
     r"不|没|无|非|未|勿|\b(?:not|no|never|nothing|without|cannot|neither|nor|none|fails?|unable|lacks?)\b|n't"
 )
@@ -64,7 +65,7 @@ class _Window:
 
 
 class LexicalJudge:
-    """A judge by rule. It is deterministic, needs no model, and reads about ten thousand claim–passage pairs a second."""
+    """A judge by rule: deterministic and without a model."""
 
     name = "lexical"
 
@@ -122,15 +123,19 @@ def _is_negated(clause: str) -> bool:
 
 
 def _says_opposite(clause: str, evidence: str) -> bool:
-    for one, other in _OPPOSITES:
-        for here, there in ((one, other), (other, one)):
-            if _has(clause, here) and not _has(evidence, here) and _has(evidence, there) and not _has(clause, there):
-                return True
-    return False
+    only_here = _opposites_in(clause) - _opposites_in(evidence)
+    only_there = _opposites_in(evidence) - _opposites_in(clause)
+    return any(
+        (one in only_here and other in only_there) or (other in only_here and one in only_there)
+        for one, other in _OPPOSITES
+    )
 
 
-def _has(clause: str, word: str) -> bool:
-    return re.search(rf"\b{word}\b", clause) is not None if word.isascii() else word in clause
+@lru_cache(maxsize=text.CACHE_SIZE)
+def _opposites_in(clause: str) -> frozenset[str]:
+    """The words of ``_OPPOSITES`` that a clause holds; English ones as whole words."""
+    words = set(_WORD.findall(clause))
+    return frozenset(w for pair in _OPPOSITES for w in pair if w in (words if w.isascii() else clause))
 
 
 def _across_languages(claim: str, read: Sequence[tuple[_Window, ...]]) -> Verdict:
@@ -148,12 +153,13 @@ def _across_languages(claim: str, read: Sequence[tuple[_Window, ...]]) -> Verdic
 @lru_cache(maxsize=text.CACHE_SIZE)
 def _read(passage: str) -> tuple[_Window, ...]:
     """The windows of a passage; its first line, the outline path, belongs to each."""
-    head, *body = text.sentences(passage) or [passage]
+    head, *body = map(_of_sentence, text.sentences(passage) or [passage])
     starts = range(max(1, len(body) - WINDOW + 1))
-    return tuple(_window("\n".join([head, *body[i : i + WINDOW]])) for i in starts)
+    return tuple(_joined([head, *body[i : i + WINDOW]]) for i in starts)
 
 
-def _window(written: str) -> _Window:
+@lru_cache(maxsize=text.CACHE_SIZE)
+def _of_sentence(written: str) -> _Window:
     return _Window(
         text.content_units(written),
         numerals.all_numbers(text.compatible(written)),
@@ -173,5 +179,4 @@ def _joined(windows: Sequence[_Window]) -> _Window:
 
 @lru_cache(maxsize=text.CACHE_SIZE)
 def _clauses(written: str) -> tuple[str, ...]:
-    folded = rag.text.fold(written)
-    return tuple(c.strip() for c in _CLAUSE.split(folded) if c.strip())
+    return tuple(c.strip() for c in _CLAUSE.split(text.folded(written)) if c.strip())

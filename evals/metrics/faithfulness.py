@@ -139,7 +139,7 @@ def quote_validity(answer: Answer) -> Score:
 
 def repetition(answer: Answer) -> Score:
     """The share of the answer that only repeats itself: claims said before, or a piece looped 4 times or more."""
-    said_claims = [text.normalise(claim) for claim in text.claims(said(answer))]
+    said_claims = ["".join(c for c in text.normalise(claim) if c.isalnum()) for claim in text.claims(said(answer))]
     if not said_claims or answer.state == State.REFUSED:
         return Score("repetition", None, REFUSED if answer.state == State.REFUSED else NO_CLAIM)
     repeated = 1 - len(set(said_claims)) / len(said_claims)

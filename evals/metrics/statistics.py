@@ -99,7 +99,8 @@ def wilson(successes: int, n: int, *, confidence: float = 0.95) -> Estimate:
     share = successes / n
     centre = (share + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    return Estimate(share, max(0.0, centre - half), min(1.0, centre + half), n)
+    low = centre - half if successes else 0.0  # exactly, where rounding would leave a trace
+    return Estimate(share, low, centre + half if successes < n else 1.0, n)
 
 
 def auroc(scores: Sequence[float], labels: Sequence[bool]) -> Score:

@@ -102,7 +102,7 @@ def _check(text: str) -> None:
         raise SourceError("It is empty: it holds no text. Write something or remove it.")
     start = 0
     while len(text) - start > MAX_LINE:
-        end = max(text.rfind(mark, start, start + MAX_LINE) for mark in "\n\r\f")
+        end = max(text.rfind(mark, start, start + MAX_LINE + 1) for mark in "\n\r\f")
         if end < start:
             line = text.count("\n", 0, start) + 1
             raise SourceError(f"Line {line} has more than {MAX_LINE} characters: this is no note. Break it into lines.")

@@ -15,7 +15,7 @@ _BLOCKS = frozenset(
     "address article aside blockquote body caption center dd details div dl dt fieldset figcaption figure footer form "
     "header html legend li main nav ol p pre section summary table tbody td tfoot th thead tr ul".split()
 ) | frozenset(_HEADINGS)
-_CELLS = frozenset({"td", "th"})
+_CELLS = ["td", "th"]
 _DROPPED = ("script", "style", "noscript", "template", "nav", "svg", "iframe", "button", "select")
 _BLANK = re.compile(r"\s+")
 _LIST_INDENT = "  "
@@ -54,7 +54,8 @@ def _lines(soup: "Tag") -> Iterator[str]:
         text = raw if block.name == "pre" else "\n".join(_BLANK.sub(" ", line).strip() for line in raw.split("\0"))
         if not text.strip():
             continue
-        row = block.find_parent("tr") if block.name in _CELLS else None
+        cell = block if block.name in _CELLS else block.find_parent(_CELLS)
+        row = cell.find_parent("tr") if cell is not None else None
         if row is not None:
             is_same = row is previous_row
             previous_row = row

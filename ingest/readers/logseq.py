@@ -88,17 +88,18 @@ def _bullets(lines: Sequence[Line]) -> list[_Bullet]:
 
 
 def _nest(bullets: list[_Bullet]) -> None:
-    """Set depth, the end of the subtree, and whether anything is said below each bullet."""
+    """Set depth, the end of the subtree, and whether there are others below; empty bullets are no level."""
     stack: list[_Bullet] = []
     for bullet in bullets:
         while stack and stack[-1].indent >= bullet.indent:
             stack.pop()
         bullet.depth = min(len(stack), _MAX_DEPTH)
         bullet.last = bullet.end
-        if bullet.text:
-            for above in stack[:_MAX_DEPTH]:
-                above.last = bullet.end
-                above.children = True
+        if not bullet.text:
+            continue
+        for above in stack:
+            above.last = bullet.end
+            above.children = True
         if len(stack) < _MAX_DEPTH:
             stack.append(bullet)
 
@@ -109,13 +110,12 @@ def _assemble(document: Document, bullets: Sequence[_Bullet]) -> Outline:
     is_glossary = 2 * sum(bullet.children for bullet in outer) > len(outer)
     state = _Assembly(document)
     for bullet in said:
-        names = _names(bullet.text) if bullet.children or bullet.depth == 0 else Names("", ())
         while state.stack and state.stack[-1][0] >= bullet.depth:
             state.stack.pop()
         # A lone name between terms that are explained is a term without an explanation.
-        is_bare = is_glossary and bullet.depth == 0 and len(clean(bullet.text)) <= _MAX_NAME
-        if bullet.children or (is_bare and names.title == clean(bullet.text)):
-            _add_heading(state, bullet, names)
+        is_bare = is_glossary and bullet.depth == 0 and _is_short(bullet.text) and not _COLON.search(bullet.text)
+        if bullet.children or is_bare:
+            _add_heading(state, bullet, _names(bullet.text))
         else:
             _add_leaf(state, bullet)
     return Outline(tuple(state.entries), tuple(state.blocks))
@@ -126,7 +126,7 @@ def _add_heading(state: _Assembly, bullet: _Bullet, names: Names) -> None:
     path = (*path, names.title)
     # Each outermost subtree is a section of its own.
     state.section += not state.stack
-    if bullet.depth <= _ENTRY_DEPTH or len(names.title) <= _MAX_NAME:
+    if bullet.depth <= _ENTRY_DEPTH or _is_short(bullet.text):
         entry = len(state.entries)
         file, is_empty = state.document.file, not bullet.children
         span = (bullet.start, bullet.end, bullet.last)
@@ -154,10 +154,19 @@ def _add_leaf(state: _Assembly, bullet: _Bullet) -> None:
 
 def _names(text: str) -> Names:
     """The names of a bullet: what stands before its colon, shortened where it is a sentence."""
-    bare = _TASK.sub("", text, count=1) if _TASK.match(text) else text
-    before = _COLON.split(bare, maxsplit=1)[0].strip() or bare
+    before = _before_colon(text)
     names = parse(before)
-    title = names.title or clean(bare) or bare
+    title = names.title or before
     if len(title) > _MAX_PATH_NAME:
         return Names(title[: _MAX_PATH_NAME - 1] + "…", ())
     return Names(title, names.aliases)
+
+
+def _is_short(text: str) -> bool:
+    return len(clean(_before_colon(text))) <= _MAX_NAME
+
+
+def _before_colon(text: str) -> str:
+    task = _TASK.match(text)
+    bare = text[task.end() :] if task else text
+    return _COLON.split(bare, maxsplit=1)[0].strip() or bare.strip() or text

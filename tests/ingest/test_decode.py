@@ -43,14 +43,14 @@ def test_another_encoding_is_left_to_charset_normalizer():
     ],
 )
 def test_binary_data_is_refused(data):
-    with pytest.raises(SourceError, match="NUL|control characters"):
+    with pytest.raises(SourceError, match=r"NUL|control characters"):
         decode(data)
 
 
 def test_damaged_utf8_is_an_error_that_names_the_byte_and_not_another_encoding():
     data = CHINESE.encode() * 10
     broken = data[:301] + b"\xff" + data[302:]
-    with pytest.raises(SourceError, match=r"not valid UTF-8 at byte 30\d"):
+    with pytest.raises(SourceError, match="not valid UTF-8 at byte 299"):
         decode(broken)
 
 

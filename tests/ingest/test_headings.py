@@ -22,7 +22,11 @@ from ingest.headings import clean, parse
         ("火星车(rover)或漫游车(walker)", "火星车", {"rover", "漫游车", "walker"}),
         ("升空(launch)和着陆(landing)", "升空和着陆", {"升空", "着陆", "launch", "landing"}),
         ("RoverA和RoverB", "RoverA和RoverB", {"RoverA", "RoverB"}),
-        ("火星车rover，也称为漫游车（MR）、探测车（probe）", "火星车rover", {"火星车", "漫游车", "MR", "探测车", "probe"}),
+        (
+            "火星车rover，也称为漫游车（MR）、探测车（probe）",
+            "火星车rover",
+            {"火星车", "漫游车", "MR", "探测车", "probe"},
+        ),
         ("着陆(摇篮)（cradle landing）", "着陆", {"摇篮", "cradle landing"}),
         ("精(确)度", "精度", {"确度"}),
         ("Rover(MR)模型,漫游模型", "Rover模型", {"Rover", "MR", "漫游模型"}),

@@ -1,0 +1,142 @@
+"""The thread that owns a model: order, limits, failures, closing."""
+
+import threading
+
+import pytest
+
+from rag.errors import EngineError
+from rag.worker import Worker
+
+
+class FakeModel:
+    def __init__(self):
+        self.done, self.closed = [], 0
+
+    def close(self):
+        self.closed += 1
+
+
+class FakeTask:
+    """Waits for ``go``, then writes its name into the model."""
+
+    def __init__(self, name, *, go=True):
+        self.name, self.error, self.started = name, None, threading.Event()
+        self.go = threading.Event()
+        if go:
+            self.go.set()
+        self.ended = threading.Event()
+
+    def run(self, model):
+        self.started.set()
+        self.go.wait(10)
+        if self.name == "bad":
+            raise EngineError("bad task")
+        if self.name == "defect":
+            raise ZeroDivisionError
+        model.done.append(self.name)
+        self.ended.set()
+
+    def fail(self, error):
+        if not self.ended.is_set():
+            self.error = error
+        self.ended.set()
+
+    def cancel(self):
+        self.go.set()
+
+
+@pytest.fixture
+def model():
+    return FakeModel()
+
+
+@pytest.fixture
+def worker(model):
+    worker = Worker(lambda: model, limit=2, name="test")
+    yield worker
+    worker.close()
+
+
+def test_tasks_run_in_order_and_one_at_a_time(worker, model):
+    worker.submit(first := FakeTask("1", go=False))
+    assert first.started.wait(5)
+    worker.submit(second := FakeTask("2"))
+    worker.submit(third := FakeTask("3"))
+    assert not second.started.is_set()
+    first.go.set()
+    assert third.ended.wait(5)
+    assert model.done == ["1", "2", "3"]
+
+
+def test_a_full_queue_says_how_many_wait(worker):
+    worker.submit(running := FakeTask("1", go=False))
+    running.started.wait(5)
+    worker.submit(FakeTask("2"))
+    worker.submit(FakeTask("3"))
+    with pytest.raises(EngineError, match="2 questions are waiting"):
+        worker.submit(FakeTask("4"))
+
+
+def test_a_waiting_task_can_be_dropped_and_a_running_one_cannot(worker, model):
+    worker.submit(running := FakeTask("1", go=False))
+    running.started.wait(5)
+    worker.submit(waiting := FakeTask("2"))
+    assert worker.drop(waiting)
+    assert not worker.drop(waiting)
+    assert not worker.drop(running)
+    worker.submit(last := FakeTask("3"))
+    running.go.set()
+    assert last.ended.wait(5)
+    assert model.done == ["1", "3"]
+
+
+def test_an_engine_error_of_a_task_is_told_and_the_next_one_runs(worker):
+    worker.submit(bad := FakeTask("bad"))
+    worker.submit(good := FakeTask("good"))
+    assert good.ended.wait(5)
+    assert (str(bad.error), good.error) == ("bad task", None)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_ends_the_thread_but_leaves_nobody_waiting(worker, model):
+    worker.submit(defect := FakeTask("defect", go=False))
+    worker.submit(waiting := FakeTask("waiting"))
+    defect.go.set()
+    assert defect.ended.wait(5)
+    assert waiting.ended.wait(5)
+    worker.close()
+    assert "unexpectedly" in str(defect.error)
+    assert waiting.error is not None
+    assert (model.done, model.closed) == ([], 1)
+
+
+def test_loading_happens_in_the_background_and_its_error_is_told_at_the_first_use():
+    go = threading.Event()
+
+    def load():
+        go.wait(10)
+        raise EngineError("no weights")
+
+    worker = Worker(load, limit=1, name="test")
+    assert not worker.is_ready
+    go.set()
+    for _ in range(2):
+        with pytest.raises(EngineError, match="no weights"):
+            worker.submit(FakeTask("1"))
+    assert not worker.is_ready
+    worker.close()
+
+
+def test_close_cancels_frees_and_can_be_repeated(worker, model):
+    worker.submit(running := FakeTask("1", go=False))
+    worker.submit(waiting := FakeTask("2", go=False))
+    running.started.wait(5)
+    worker.close()
+    worker.close()
+    assert (model.done, model.closed) == (["1"], 1)
+    assert "closed" in str(waiting.error)
+    assert not worker.is_ready
+    with pytest.raises(EngineError, match="closed"):
+        worker.submit(FakeTask("3"))
+    with pytest.raises(EngineError, match="closed"):
+        worker.model()

@@ -1,0 +1,259 @@
+import threading
+import time
+
+import pytest
+
+from rag.errors import EngineError, ModelMissingError, QuestionError, StorageError
+from rag.types import Mode, State
+from ui import chat_job
+from ui.chat_job import Job, Jobs, Progress
+from ui.conversations import Conversations, Status
+
+SOON = 10.0
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Conversations(tmp_path / "chats.sqlite")
+
+
+@pytest.fixture
+def make(store, notebook):
+    """Makes a job for a question, in a chat of its own unless one is named."""
+
+    def make_job(mode=Mode.RCG, *, chat=None, open_=lambda: notebook, **options):
+        chat_id = chat or store.create("t").conversation_id
+        return Job(store.begin(chat_id, "甲是什么？", mode), (), notebook=open_, store=store, **options)
+
+    return make_job
+
+
+def _stored(store, job):
+    (turn,) = store.turns(job.turn.conversation_id)
+    return turn
+
+
+def _until(condition):
+    deadline = time.monotonic() + SOON
+    while not condition():
+        assert time.monotonic() < deadline, "it never happened"
+        time.sleep(0.005)
+
+
+def test_an_answer_is_stored_when_it_is_done(make, store, notebook):
+    job = make()
+    notebook.gate.set()
+
+    job.run()
+
+    turn = _stored(store, job)
+    assert job.is_done
+    assert turn.status is Status.DONE
+    assert turn.answer.text == "甲是第一个字。"
+    assert [step.name for step in job.progress().steps] == ["load", "search", "judge", "write"]
+
+
+def test_history_reaches_the_notebook(store, notebook):
+    notebook.gate.set()
+    turn = store.begin(store.create("t").conversation_id, "它呢？", Mode.RAG)
+
+    Job(turn, [("甲？", "甲。")], notebook=lambda: notebook, store=store).run()
+
+    assert notebook.streams[0].history == (("甲？", "甲。"),)
+
+
+def test_unchecked_text_is_never_shown_in_rcg(make, notebook):
+    job = make(Mode.RCG)
+    Jobs().start(job)
+    assert notebook.drafted.wait(SOON)
+
+    _until(lambda: job.progress().written == 4)
+    now = job.progress()
+
+    assert now.draft == ""
+    assert now.sentences == ()
+
+
+@pytest.mark.parametrize("mode", [Mode.RAG, Mode.ROG])
+def test_a_draft_is_shown_until_its_sentence_was_checked(make, notebook, mode):
+    job = make(mode)
+    Jobs().start(job)
+    assert notebook.drafted.wait(SOON)
+    _until(lambda: job.progress().written == 4)
+    before = job.progress()
+
+    notebook.gate.set()
+    assert job.wait(SOON)
+
+    assert before.draft in ("甲是第一", "<scr")
+    assert before.sentences == ()
+    assert job.progress().sentences
+
+
+def test_the_running_step_counts_and_the_finished_ones_stand_still(make, notebook):
+    job = make()
+    Jobs().start(job)
+    assert notebook.drafted.wait(SOON)
+
+    first = job.progress().steps
+    time.sleep(0.02)
+    second = job.progress().steps
+
+    assert [s.is_done for s in second] == [True, True, True, False]
+    assert first[:-1] == second[:-1]
+    assert second[-1].seconds > first[-1].seconds
+
+
+def test_stop_cancels_the_stream_and_keeps_what_was_checked(make, store, notebook):
+    job = make(Mode.RAG)
+    Jobs().start(job)
+    assert notebook.drafted.wait(SOON)
+
+    job.cancel()
+
+    assert job.wait(SOON)
+    assert notebook.streams[0].was_cancelled
+    turn = _stored(store, job)
+    assert turn.status is Status.STOPPED
+    assert turn.error == ""
+    assert turn.answer.sentences == ()
+    assert turn.answer.passages
+
+
+def test_stop_while_the_models_load_never_asks_the_notebook(make, store, notebook):
+    loading = threading.Event()
+
+    def open_():
+        assert loading.wait(SOON)
+        return notebook
+
+    job = make(open_=open_)
+    Jobs().start(job)
+    job.cancel()
+    loading.set()
+
+    assert job.wait(SOON)
+    assert notebook.streams == []
+    assert _stored(store, job).status is Status.STOPPED
+
+
+def test_stop_while_searching_stops_at_the_first_event(make, store, notebook):
+    searching, found = threading.Event(), threading.Event()
+    stream = notebook.stream
+
+    def slow(*arguments):
+        searching.set()
+        assert found.wait(SOON)
+        return stream(*arguments)
+
+    notebook.stream = slow
+    job = make(Mode.RAG)
+    Jobs().start(job)
+    assert searching.wait(SOON)
+    job.cancel()
+    found.set()
+
+    assert job.wait(SOON)
+    assert notebook.streams[0].was_cancelled
+    assert _stored(store, job).status is Status.STOPPED
+
+
+@pytest.mark.parametrize(
+    "error", [EngineError("the engine broke. Ask again."), QuestionError("The question holds no word.")]
+)
+def test_an_error_is_stored_with_its_kind_and_message(make, store, notebook, error):
+    notebook.error = error
+    job = make()
+
+    job.run()
+
+    turn = _stored(store, job)
+    assert turn.status is Status.FAILED
+    assert turn.error == f"{type(error).__name__}: {error}"
+
+
+def test_a_missing_model_fails_the_question(make, store):
+    def open_():
+        raise ModelMissingError("no weights. Run: mingbai models pull")
+
+    job = make(open_=open_)
+    job.run()
+
+    assert _stored(store, job).error.startswith("ModelMissingError: no weights")
+
+
+def test_a_bug_ends_the_turn_without_telling_its_details(make, store, notebook, caplog):
+    notebook.error = RuntimeError("secret detail")
+    job = make()
+
+    job.run()
+
+    assert job.is_done
+    assert _stored(store, job).error == "RuntimeError"
+    assert "secret detail" in caplog.text
+
+
+def test_an_answer_that_cannot_be_stored_still_ends(make, store, notebook, monkeypatch):
+    def full(*_, **__):
+        raise StorageError("disk full")
+
+    notebook.gate.set()
+    job = make()
+    monkeypatch.setattr(store, "finish", full)
+
+    job.run()
+
+    assert job.is_done
+
+
+def test_an_answer_nobody_looks_at_is_stopped(make, store, notebook, monkeypatch):
+    monkeypatch.setattr(chat_job, "ABANDONED_SECONDS", 0.0)
+    job = make(Mode.RAG, is_open=lambda _: False)
+    job.watch("closed page")
+    notebook.gate.set()
+
+    job.run()
+
+    assert notebook.streams[0].was_cancelled
+    assert _stored(store, job).status is Status.STOPPED
+
+
+def test_one_open_page_is_enough_to_go_on(make, store, notebook, monkeypatch):
+    monkeypatch.setattr(chat_job, "ABANDONED_SECONDS", 0.0)
+    job = make(is_open=lambda session: session == "open page")
+    job.watch("closed page")
+    job.watch("open page")
+    notebook.gate.set()
+
+    job.run()
+
+    assert _stored(store, job).status is Status.DONE
+
+
+def test_two_chats_do_not_cross(make, store, notebook):
+    jobs = Jobs()
+    first, second = make(Mode.RCG), make(Mode.ROG)
+    jobs.start(first)
+    jobs.start(second)
+    assert jobs.of(first.turn.conversation_id) is first
+    assert jobs.of(second.turn.conversation_id) is second
+    assert (jobs.ahead(first), jobs.ahead(second)) == (0, 1)
+
+    notebook.gate.set()
+    assert first.wait(SOON)
+    assert second.wait(SOON)
+
+    assert _stored(store, first).answer.text == "甲是第一个字。"
+    assert _stored(store, second).answer.mode is Mode.ROG
+    assert jobs.of(first.turn.conversation_id) is None
+    assert jobs.ahead(second) == 0
+
+
+def test_a_refusal_has_no_sentences(make, store, notebook):
+    notebook.refuses = True
+    job = make()
+
+    job.run()
+
+    assert _stored(store, job).answer.state is State.REFUSED
+    assert isinstance(job.progress(), Progress)

@@ -1,0 +1,5 @@
+"""What ``streamlit run`` executes; ``mingbai chat`` starts it."""
+
+from ui.chat_page import show
+
+show()

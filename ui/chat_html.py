@@ -1,0 +1,206 @@
+"""Questions, answers and sources as HTML. Notes, models and file names are not trusted: every text is escaped here.
+
+No link leads outside, no picture and no Markdown of a note is rendered; colours come from ``chat.css``.
+"""
+
+import html
+import re
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+
+from rag.types import Answer, Citation, Mode, Passage, Sentence, SourceSpan, State, Support
+from ui.chat_job import LOAD, Progress, Step
+from ui.words import Lang, lines, mode_line, mode_name, say
+
+# A label is Markdown to Streamlit; every ASCII mark that could mean something is escaped.
+_MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
+_LIST_ITEM = re.compile(r"(?:[-*•]|\d{1,2}(?:\.(?!\d)|[、)）]))\s*\S")
+_HEADING_LINE = re.compile(r"#{1,6}\s")
+_TOOLTIP_CHARS = 160
+_QUOTE_CHARS = 90
+
+
+def text(value: object) -> str:
+    """Any text as text of HTML, safe in elements and in quoted attributes."""
+    return html.escape(str(value), quote=True)
+
+
+def name(value: str) -> str:
+    """A name from the notes, kept apart from the direction of the text around it."""
+    return f"<bdi>{text(value)}</bdi>"
+
+
+def label(value: str, limit: int = 60) -> str:
+    """Any text as the label of a button: one line, cut to ``limit`` characters, without Markdown."""
+    line = " ".join(value.split())
+    line = line if len(line) <= limit else line[: limit - 1] + "…"
+    return _MARKDOWN.sub(r"\\\1", line)
+
+
+def question(lang: Lang, asked: str, anchor: str) -> str:
+    """A question as its own bubble. ``anchor`` is unique on the page."""
+    attributes = f'id="{anchor}" role="article" aria-label="{say(lang, "your_question")}"'
+    return f'<div class="mb-question" {attributes}>{text(asked)}</div>'
+
+
+def mode_badge(lang: Lang, mode: Mode) -> str:
+    """Which mode a message was made in; the line about it on hover."""
+    return (
+        f'<span class="mb-mode mb-{mode.value}" title="{text(mode_line(lang, mode))}">'
+        f"<b>{mode.value.upper()}</b> {text(mode_name(lang, mode))}</span>"
+    )
+
+
+def answer(lang: Lang, result: Answer, anchor: str) -> str:
+    """A finished answer with its sources. ``anchor`` is unique on the page."""
+    parts = []
+    if result.state is State.CONFLICT:
+        parts.append(note(say(lang, "conflict"), "warning"))
+    if result.state is State.REFUSED:
+        parts.append(f'<p class="mb-refusal">{text(say(lang, "refused"))}</p>')
+    elif result.sentences:
+        if result.mode is Mode.ROG:
+            parts.append(note(say(lang, "own_all"), "own"))
+        parts.append(f'<div class="mb-answer">{sentences(lang, result.mode, result.sentences, anchor)}</div>')
+    parts.extend(note(notice, "info") for notice in result.notices)
+    parts.append(sources(lang, result, anchor))
+    return "".join(parts)
+
+
+def sentences(lang: Lang, mode: Mode, shown: Sequence[Sentence], anchor: str) -> str:
+    """Sentences in order; those of the model's own knowledge are marked, cited ones end in links to their spans."""
+    return "".join(_sentence(lang, mode, sentence, anchor) for sentence in shown)
+
+
+def draft(written: str) -> str:
+    """Text that was not checked yet."""
+    return f'<span class="mb-draft">{text(written)}</span>' if written else ""
+
+
+def note(message: str, kind: str) -> str:
+    """A short remark about an answer: kind "info", "warning" or "own"."""
+    return f'<p class="mb-note mb-note-{kind}">{text(message)}</p>'
+
+
+def problem(headline: str, message: str) -> str:
+    """An error as a card."""
+    return f'<div class="mb-problem" role="alert"><b>{text(headline)}</b><p>{text(message)}</p></div>'
+
+
+def progress(lang: Lang, now: Progress) -> str:
+    """The stages so far with their seconds; the running one pulses."""
+    shown = [step for step in now.steps if step.name != LOAD or not step.is_done]
+    steps = "".join(_step(lang, step, now) for step in shown)
+    current = say(lang, "stopping") if now.is_stopping else _step_name(lang, shown[-1], now)
+    return (
+        f'<div class="mb-steps" aria-hidden="true">{steps}</div><div class="mb-sr" role="status">{text(current)}</div>'
+    )
+
+
+def sources(lang: Lang, result: Answer, anchor: str) -> str:
+    """The cited passages, each folded, with every quoted span marked at its place."""
+    citations = sorted({c for s in result.sentences for c in s.citations}, key=lambda c: (c.marker, c.start))
+    passages = {p.chunk_id: p for p in result.passages}
+    items = "".join(
+        _source(lang, marker, list(group), passages, anchor)
+        for marker, group in groupby(citations, key=lambda c: c.marker)
+    )
+    if not items:
+        return ""
+    return f'<section class="mb-sources"><h4>{say(lang, "sources")}</h4>{items}</section>'
+
+
+def passage_text(passage: Passage, citations: Sequence[Citation], anchor: str) -> str:
+    """The text of a passage with the quoted spans marked, each with the id that its link names."""
+    pieces = []
+    position = 0
+    for citation in sorted(citations, key=lambda c: (c.start, c.end)):
+        start, end = max(citation.start - passage.start, position), citation.end - passage.start
+        target = f'id="{_target(anchor, citation)}"'
+        pieces.append(text(passage.text[position:start]))
+        # An overlapped span still needs its target, even where nothing of it is left to mark.
+        pieces.append(f"<mark {target}>{text(passage.text[start:end])}</mark>" if end > start else f"<a {target}></a>")
+        position = max(position, end)
+    pieces.append(text(passage.text[position:]))
+    return "".join(pieces)
+
+
+def _sentence(lang: Lang, mode: Mode, sentence: Sentence, anchor: str) -> str:
+    own = mode is not Mode.ROG and sentence.support is not Support.CITED
+    key = "unsupported" if sentence.support is Support.UNSUPPORTED else "own"
+    tag = f'<small class="mb-tag" title="{text(say(lang, "own_hint"))}">{text(say(lang, key))}</small>' if own else ""
+    starts_line = bool(_LIST_ITEM.match(sentence.text) or _HEADING_LINE.match(sentence.text))
+    classes = " ".join(["mb-sentence", *(["mb-own"] if own else []), *(["mb-item"] if starts_line else [])])
+    # Chinese sentences stand side by side, others are parted by a blank.
+    joint = " " if sentence.text[-1:].isascii() else ""
+    markers = "".join(_marker(lang, citation, anchor) for citation in _one_per_marker(sentence.citations))
+    return f'<span class="{classes}">{text(sentence.text)}{markers}{tag}</span>{joint}'
+
+
+def _one_per_marker(citations: Sequence[Citation]) -> Iterator[Citation]:
+    first = {c.marker: c for c in reversed(citations)}
+    yield from (first[marker] for marker in sorted(first))
+
+
+def _marker(lang: Lang, citation: Citation, anchor: str) -> str:
+    quote = " ".join(citation.quote.split())[:_TOOLTIP_CHARS]
+    hint = f"{citation.entry} · {citation.file} · {_lines(lang, citation)}\n“{quote}”"
+    return f'<a class="mb-marker" href="#{_target(anchor, citation)}" title="{text(hint)}">[{int(citation.marker)}]</a>'
+
+
+def _source(lang: Lang, marker: int, citations: Sequence[Citation], passages: dict[str, Passage], anchor: str) -> str:
+    first = citations[0]
+    passage = passages.get(first.chunk_id)
+    if passage is not None and all(_fits(passage, c) for c in citations):
+        body = passage_text(passage, citations, anchor)
+    else:
+        body = "\n".join(f'<mark id="{_target(anchor, c)}">{text(c.quote)}</mark>' for c in citations)
+    quote = " … ".join(" ".join(c.quote.split()) for c in citations)
+    quote = quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS] + "…"
+    place = f"{name(first.file)} · {text(_lines(lang, first))}"
+    return (
+        f'<details class="mb-source"><summary><span class="mb-number">{int(marker)}</span>'
+        f'<span class="mb-where"><b>{name(first.entry)}</b> <span class="mb-place">{place}</span>'
+        f'<span class="mb-quote">“{text(quote)}”</span></span></summary>'
+        f'{_path(passage)}<div class="mb-passage">{body}</div>{_also_at(lang, passage)}</details>'
+    )
+
+
+def _fits(passage: Passage, citation: Citation) -> bool:
+    return passage.text[citation.start - passage.start : citation.end - passage.start] == citation.quote
+
+
+def _path(passage: Passage | None) -> str:
+    if passage is None or len(passage.path) < 2:
+        return ""
+    return f'<div class="mb-path">{" › ".join(name(part) for part in passage.path)}</div>'
+
+
+def _also_at(lang: Lang, passage: Passage | None) -> str:
+    if passage is None or not passage.also_at:
+        return ""
+    places = "；".join(f"{name(span.file)} {text(_lines(lang, span))}" for span in passage.also_at)
+    return f'<div class="mb-also">{say(lang, "also_at")} {places}</div>'
+
+
+def _lines(lang: Lang, span: Citation | SourceSpan) -> str:
+    return lines(lang, span.line_start, span.line_end)
+
+
+def _target(anchor: str, citation: Citation) -> str:
+    return f"{anchor}-{int(citation.marker)}-{int(citation.start)}"
+
+
+def _step(lang: Lang, step: Step, now: Progress) -> str:
+    seconds = say(lang, "seconds", seconds=f"{step.seconds:.1f}")
+    state = "done" if step.is_done else "running"
+    return f'<span class="mb-step mb-step-{state}">{text(_step_name(lang, step, now))} <i>{seconds}</i></span>'
+
+
+def _step_name(lang: Lang, step: Step, now: Progress) -> str:
+    if step.is_done or step.name == LOAD:
+        return say(lang, step.name, passages=step.notes.get("passages", ""))
+    if now.ahead and not now.written:
+        return say(lang, "queue", count=now.ahead)
+    wording = say(lang, step.name, passages=step.notes.get("passages", ""))
+    return f"{wording} · {say(lang, 'written', count=now.written)}" if now.written else wording

@@ -1,0 +1,233 @@
+"""One question at work in its own thread, so that no click, reload or second tab can disturb it."""
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rag.errors import MingbaiError
+from rag.text import split_sentences
+from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage
+from ui.conversations import Conversations, Status, Turn
+
+if TYPE_CHECKING:
+    from rag.answering import AnswerStream
+    from rag.notebook import Notebook
+
+# A reload closes the page and opens it again; a page that stays away longer was closed.
+ABANDONED_SECONDS = 5.0
+LOAD = "load"
+SEARCH = "search"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A stage of an answer that is done or under way, and how long it took so far."""
+
+    name: str
+    seconds: float
+    is_done: bool
+    notes: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far an answer is.
+
+    ``draft`` is what the model wrote after the last checked sentence, ``written`` counts all its characters,
+    ``ahead`` the questions that wait in front of this one.
+    """
+
+    steps: tuple[Step, ...]
+    sentences: tuple[Sentence, ...]
+    draft: str
+    written: int
+    ahead: int
+    is_stopping: bool
+
+
+class Job:
+    """A question on its way to an answer, which it stores when it ends.
+
+    Args:
+        turn: the question as it was stored.
+        history: earlier (question, answer) pairs, oldest first.
+        notebook: waits until the models are loaded; raises MingbaiError when that failed.
+        store: where the answer goes.
+        is_open: whether the page of a session is still open.
+    """
+
+    def __init__(
+        self,
+        turn: Turn,
+        history: Sequence[tuple[str, str]],
+        *,
+        notebook: "Callable[[], Notebook]",
+        store: Conversations,
+        is_open: Callable[[str], bool] = lambda _: True,
+    ) -> None:
+        self.turn = turn
+        self._history = tuple(history)
+        self._notebook = notebook
+        self._store = store
+        self._is_open = is_open
+        self._lock = threading.Lock()
+        self._cancelled = threading.Event()
+        self._done = threading.Event()
+        self._stream: AnswerStream | None = None
+        self._stages: list[tuple[str, float, Mapping[str, object]]] = [(LOAD, time.monotonic(), {})]
+        self._sentences: list[Sentence] = []
+        self._text = ""
+        self._watchers: set[str] = set()
+        self._last_seen = time.monotonic()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether it ended and its outcome is stored."""
+        return self._done.is_set()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether it was cancelled."""
+        return self._cancelled.is_set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the end at most so long; whether it ended."""
+        return self._done.wait(seconds)
+
+    def watch(self, session: str) -> None:
+        """A page shows this answer: it goes on while one of the pages that did is open."""
+        with self._lock:
+            self._watchers.add(session)
+            self._last_seen = time.monotonic()
+
+    def cancel(self) -> None:
+        """Stop it, wherever it is. Idempotent; what was checked so far is kept."""
+        self._cancelled.set()
+        with self._lock:
+            if self._stream is not None:
+                self._stream.cancel()
+
+    def progress(self, ahead: int = 0) -> Progress:
+        """A consistent look at it, from any thread."""
+        with self._lock:
+            ends = [started for _, started, _ in self._stages[1:]]
+            now = time.monotonic()
+            steps = [
+                Step(name, (ends[i] if i < len(ends) else now) - started, i < len(ends), notes)
+                for i, (name, started, notes) in enumerate(self._stages)
+            ]
+            return Progress(
+                steps=tuple(steps),
+                sentences=tuple(self._sentences),
+                draft=_unchecked(self._text) if self.turn.mode is not Mode.RCG else "",
+                written=len(self._text),
+                ahead=ahead,
+                is_stopping=self.is_stopping,
+            )
+
+    def run(self) -> None:
+        """Answer the question and store what became of it. Never raises."""
+        status, answer, error = Status.FAILED, None, ""
+        try:
+            status, answer = self._answer()
+        except MingbaiError as problem:
+            status, error = (Status.STOPPED, "") if self._cancelled.is_set() else (Status.FAILED, describe(problem))
+        except Exception as problem:  # noqa: BLE001 - the edge of the page: a bug must not leave a turn running for ever
+            _log.exception("The question in turn %d failed", self.turn.turn_id)
+            error = describe(problem)
+        try:
+            self._store.finish(self.turn.turn_id, status, answer=answer, error=error)
+        except MingbaiError:
+            _log.exception("The answer of turn %d could not be stored", self.turn.turn_id)
+        finally:
+            self._done.set()
+
+    def _answer(self) -> tuple[Status, Answer | None]:
+        notebook = self._notebook()
+        if self._cancelled.is_set():
+            return Status.STOPPED, None
+        self._enter(SEARCH if self.turn.mode is not Mode.ROG else "write")
+        stream = notebook.stream(self.turn.question, self.turn.mode.value, self._history)
+        with self._lock:
+            self._stream = stream
+        if self._cancelled.is_set():
+            stream.cancel()
+        try:
+            for event in stream:
+                self._take(event)
+                if self._is_abandoned():
+                    self.cancel()
+        except MingbaiError:
+            if not self._cancelled.is_set():
+                raise
+        return (Status.STOPPED if self._cancelled.is_set() else Status.DONE), stream.result
+
+    def _take(self, event: Event) -> None:
+        if isinstance(event, Stage):
+            self._enter(event.name, event.notes)
+            return
+        with self._lock:
+            if isinstance(event, Draft):
+                self._text += event.text
+            elif isinstance(event, Checked):
+                self._sentences.append(event.sentence)
+
+    def _enter(self, name: str, notes: Mapping[str, object] | None = None) -> None:
+        with self._lock:
+            if self._stages[-1][0] == name:
+                self._stages[-1] = (name, self._stages[-1][1], notes or {})
+            else:
+                self._stages.append((name, time.monotonic(), notes or {}))
+
+    def _is_abandoned(self) -> bool:
+        with self._lock:
+            watchers = tuple(self._watchers)
+        now = time.monotonic()
+        if not watchers or any(self._is_open(session) for session in watchers):
+            self._last_seen = now
+            return False
+        return now - self._last_seen > ABANDONED_SECONDS
+
+
+class Jobs:
+    """The questions at work in this process, at most one for each chat, in the order in which they were asked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._jobs: list[Job] = []
+
+    def start(self, job: Job) -> None:
+        """Let a job run in a thread of its own."""
+        with self._lock:
+            self._jobs = [*(j for j in self._jobs if not j.is_done), job]
+        threading.Thread(target=job.run, name=f"turn-{job.turn.turn_id}", daemon=True).start()
+
+    def of(self, conversation_id: str) -> Job | None:
+        """The unfinished job of a chat."""
+        return next((j for j in self._running() if j.turn.conversation_id == conversation_id), None)
+
+    def ahead(self, job: Job) -> int:
+        """How many unfinished questions were asked before this one."""
+        running = self._running()
+        return running.index(job) if job in running else 0
+
+    def _running(self) -> list[Job]:
+        with self._lock:
+            return [job for job in self._jobs if not job.is_done]
+
+
+def describe(problem: BaseException) -> str:
+    """An error as it is stored and shown: its kind and, for errors raised on purpose, its message."""
+    kind = type(problem).__name__
+    return f"{kind}: {problem}" if isinstance(problem, MingbaiError) else kind
+
+
+def _unchecked(text: str) -> str:
+    """The sentence that is still being written; those before it were checked already."""
+    spans = split_sentences(text)
+    return text[spans[-1][0] :] if spans else ""
