@@ -1,96 +1,168 @@
-"""Dense search with Chroma: the only module that imports it. Optional: ``pip install 'mingbai[chroma]'``."""
+"""Nearest vectors with Chroma (HNSW), for those who want its format. The only module that imports chromadb.
 
-import logging
+Chroma changes its files by opening them, so a built folder is never opened again: ``load`` works on a private copy
+that goes away with the index. Chroma keeps some row numbers in a file named ``.pickle``; its own Rust code reads it,
+Python never unpickles it, and nothing is read whose checksum does not fit.
+"""
+
+import importlib
+import json
+import shutil
+import tempfile
+import weakref
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from rag.errors import DamagedIndexError, SettingsError
-from rag.manifest import REBUILD
+from rag.errors import DamagedIndexError, SettingsError, StaleIndexError, StorageError
+from rag.manifest import REBUILD, checksums
 from rag.protocols import Vectors
 
-_SPACES = {"cosine": "cosine", "ip": "ip", "l2": "l2"}
+if TYPE_CHECKING:
+    from chromadb.api.client import Client
+    from chromadb.api.models.Collection import Collection
+
+Metric = Literal["cosine", "ip", "l2"]
+
 _COLLECTION = "chunks"
-# Chroma refuses batches above its own limit; this is below every version's.
-_BATCH = 1000
+_CARD = "card.json"
+_FILES = "files"
+# Candidates that HNSW keeps while it builds and searches. Twice Chroma's default: the settings ask for 50 rows, and
+# a graph that misses the best one would be worse than the flat index that is the default.
+_EF = 200
 
 
 class ChromaIndex:
-    """A Chroma collection over rows 0..n-1 in a folder of its own. Approximate (HNSW) above a few hundred rows."""
+    """An approximate index over vectors of one dimension. Scores as in FaissIndex; no l1.
 
-    def __init__(self, client: Any, collection: Any, metric: str, dimension: int) -> None:  # noqa: ANN401
-        self._client = client
-        self._collection = collection
-        self._metric = metric
-        self._dimension = dimension
+    Close it when done: the copy it works on is removed then, or when it is collected, or at exit.
+    """
+
+    def __init__(self, folder: Path, metric: Metric, dimension: int, *, is_private: bool) -> None:
+        self._client = _open(folder)
+        self._close = weakref.finalize(self, _release, self._client, folder if is_private else None)
+        self._collection: Collection = self._client.get_or_create_collection(
+            _COLLECTION,
+            embedding_function=None,
+            configuration={"hnsw": {"space": metric, "ef_construction": _EF, "ef_search": _EF}},
+        )
+        self._metric, self._dimension = metric, dimension
+        self._size = self._collection.count()
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return self._size
 
     @classmethod
     def build(cls, folder: Path, vectors: Vectors, metric: str) -> "ChromaIndex":
-        """Index ``vectors`` of shape (n, dimension) in row order and persist them in ``folder``.
+        """Make a new ``folder`` that indexes vectors of shape (n, dimension), n = 0 included, in row order.
 
         Raises:
-            SettingsError: Chroma is not installed, or does not know the metric.
+            SettingsError: an unknown metric, l1, or chromadb is not installed.
+            StorageError: the disk is full or not writable, or ``folder`` is there already.
         """
-        client = _client(folder, metric)
-        collection = client.create_collection(
-            _COLLECTION, configuration={"hnsw": {"space": _SPACES[metric]}}, embedding_function=None
-        )
-        for start in range(0, len(vectors), _BATCH):
-            part = vectors[start : start + _BATCH]
-            collection.add(ids=[str(start + i) for i in range(len(part))], embeddings=part)
-        return cls(client, collection, metric, vectors.shape[1])
+        known = _known_metric(metric)
+        _chromadb()
+        try:
+            (folder / _FILES).mkdir(parents=True)
+            made = cls(folder / _FILES, known, vectors.shape[1], is_private=False)
+            made._add(vectors)
+            made.close()
+            card = {"metric": metric, "dimension": vectors.shape[1], "sha256": checksums(folder / _FILES)}
+            (folder / _CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
+        except OSError as error:
+            raise StorageError(
+                f"{folder} cannot be written: {error.strerror}. Free space or choose another --index."
+            ) from error
+        return cls.load(folder, metric, vectors.shape[1])
 
     @classmethod
     def load(cls, folder: Path, metric: str, dimension: int) -> "ChromaIndex":
-        """Open a persisted collection.
+        """Open a copy of a folder that ``build`` made.
 
         Raises:
-            SettingsError: Chroma is not installed, or does not know the metric.
-            DamagedIndexError: the folder holds no such collection.
+            SettingsError: an unknown metric, l1, or chromadb is not installed.
+            DamagedIndexError: a file is missing or changed, or it holds another metric or dimension.
         """
-        if not folder.is_dir():
-            raise DamagedIndexError(f"The dense index {folder} is missing. {REBUILD}")
-        client = _client(folder, metric)
-        from chromadb.errors import ChromaError
-
+        known = _known_metric(metric)
+        _chromadb()
+        private = Path(tempfile.mkdtemp(prefix="mingbai-chroma-"))
         try:
-            collection = client.get_collection(_COLLECTION, embedding_function=None)
-        except (ChromaError, ValueError) as error:
-            raise DamagedIndexError(f"The dense index {folder} cannot be read ({error}). {REBUILD}") from error
-        return cls(client, collection, metric, dimension)
+            card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
+            shutil.copytree(folder / _FILES, private, dirs_exist_ok=True)
+            if card != {"metric": metric, "dimension": dimension, "sha256": checksums(private)}:
+                raise ValueError("a checksum, the metric or the dimension does not fit")
+        except (OSError, ValueError) as error:
+            shutil.rmtree(private)
+            raise DamagedIndexError(f"The dense index {folder} cannot be used ({error}). {REBUILD}") from error
+        return cls(private, known, dimension, is_private=True)
 
     def search(self, query: Vectors, k: int) -> list[tuple[int, float]]:
-        """See ``rag.protocols.DenseIndex``; scores are similarities, or negated distances for L2."""
+        """The best ``min(k, n)`` rows as (row, score), best first; ties by row. Empty for k <= 0 or n = 0.
+
+        Raises:
+            StaleIndexError: the query has another dimension than the index.
+        """
         if query.shape != (self._dimension,):
-            raise DamagedIndexError(
-                f"The query has shape {query.shape}, the index {self._dimension} dimensions. {REBUILD}"
+            raise StaleIndexError(
+                f"The index holds vectors of {self._dimension} numbers, but the question's has the shape "
+                f"{query.shape}: another embedder built it. {REBUILD}"
             )
-        k = min(k, self._collection.count())
-        if k <= 0:
+        wanted = min(k, self._size)
+        if wanted <= 0:
             return []
-        found = self._collection.query(
-            query_embeddings=query[None, :].astype(np.float32), n_results=k, include=["distances"]
-        )
-        # Chroma returns 1 - similarity for cosine and inner product, and squared distances for L2.
-        offset = 0.0 if self._metric == "l2" else 1.0
-        pairs = [(int(i), offset - float(d)) for i, d in zip(found["ids"][0], found["distances"][0], strict=True)]
-        return sorted(pairs, key=lambda pair: (-pair[1], pair[0]))
+        # Some rows more, so that ties at the end are more likely to be seen whole.
+        depth = min(self._size, max(2 * wanted, _EF))
+        found = self._collection.query(query_embeddings=query[None, :], n_results=depth, include=["distances"])
+        distances = np.asarray((found["distances"] or [[]])[0], dtype=np.float32)
+        rows = np.asarray(found["ids"][0], dtype=np.int64)
+        scores = self._scores(distances)
+        order = np.lexsort((rows, -scores))[:wanted]
+        return [(int(rows[i]), float(scores[i])) for i in order]
 
     def close(self) -> None:
-        """Release the files, so that the folder can be moved or deleted. Idempotent."""
-        self._client.close()
+        """Let go of all files and remove the private copy. Idempotent."""
+        self._close()
+
+    def _add(self, vectors: Vectors) -> None:
+        step = self._client.get_max_batch_size()
+        for start in range(0, len(vectors), step):
+            part = vectors[start : start + step]
+            self._collection.add(ids=[str(start + row) for row in range(len(part))], embeddings=part)
+
+    def _scores(self, distances: Vectors) -> Vectors:
+        return -np.sqrt(np.maximum(distances, 0)) if self._metric == "l2" else 1 - distances
 
 
-def _client(folder: Path, metric: str) -> Any:  # noqa: ANN401
-    if metric not in _SPACES:
-        raise SettingsError(
-            f"dense.metric is '{metric}'; Chroma knows {', '.join(_SPACES)}. Set dense.backend = \"faiss\" for it."
-        )
+def _known_metric(metric: str) -> Metric:
+    for known in ("cosine", "ip", "l2"):
+        if metric == known:
+            return known
+    raise SettingsError(
+        f"Chroma has no metric '{metric}'. Set dense.metric to cosine, ip or l2, or dense.backend to faiss."
+    )
+
+
+def _chromadb() -> ModuleType:
     try:
-        import chromadb
-        from chromadb.config import Settings
+        return importlib.import_module("chromadb")
     except ImportError as error:
-        raise SettingsError("Chroma is not installed. Run: pip install 'mingbai[chroma]'") from error
-    logging.getLogger("chromadb").setLevel(logging.ERROR)
-    return chromadb.PersistentClient(str(folder), settings=Settings(anonymized_telemetry=False))
+        raise SettingsError(
+            f"The setting dense.backend = 'chroma' needs chromadb ({error}). Run: pip install 'mingbai[chroma]'"
+        ) from error
+
+
+def _open(folder: Path) -> "Client":
+    library = _chromadb()
+    client: Client = library.PersistentClient(
+        path=str(folder), settings=library.config.Settings(anonymized_telemetry=False)
+    )
+    return client
+
+
+def _release(client: "Client", folder: Path | None) -> None:
+    client.close()
+    if folder is not None:
+        shutil.rmtree(folder, ignore_errors=True)

@@ -1,91 +1,147 @@
-"""Exact dense search with FAISS: the only module that imports it.
+"""Exact nearest vectors with FAISS flat indexes. The only module that imports faiss.
 
-A flat index is exact and takes 14 ms at 100,000 vectors of 768; the query's own embedding takes longer.
+A flat index answers 100,000 chunks in 14 ms, less than the question's own embedding takes, and never misses.
 """
 
+import hashlib
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Literal
 
-import faiss
 import numpy as np
 
-from rag.errors import DamagedIndexError, SettingsError
+from rag.errors import DamagedIndexError, SettingsError, StaleIndexError, StorageError
 from rag.manifest import REBUILD
 from rag.protocols import Vectors
 
-# For inner product higher is better; distances are negated so that it holds for all.
-_METRICS = {
-    "cosine": faiss.METRIC_INNER_PRODUCT,
-    "ip": faiss.METRIC_INNER_PRODUCT,
-    "l2": faiss.METRIC_L2,
-    "l1": faiss.METRIC_L1,
-}
+if TYPE_CHECKING:
+    import faiss
+
+Metric = Literal["cosine", "ip", "l2", "l1"]
+
+# A file is this mark, the sha256 of what follows, and FAISS's own format: FAISS reads flipped bits without a word.
+_MARK = b"MINGBAI-FLAT-1\n"
+_HEADER = len(_MARK) + hashlib.sha256().digest_size
 
 
 class FaissIndex:
-    """A flat index over rows 0..n-1. Cosine normalises vectors and queries."""
+    """A flat index over vectors of one dimension. Read-only once built; safe to share between threads.
 
-    def __init__(self, index: Any, metric: str) -> None:  # noqa: ANN401 - faiss has no types
+    Scores: the cosine or the inner product, or the negated Euclidean (l2) or Manhattan (l1) distance.
+    """
+
+    def __init__(self, index: "faiss.Index", metric: Metric) -> None:
         self._index = index
-        self._metric = metric
+        self._metric: Metric = metric
+
+    def __len__(self) -> int:
+        """The number of rows."""
+        return int(self._index.ntotal)
 
     @classmethod
-    def build(cls, vectors: Vectors, metric: str) -> "FaissIndex":
-        """Index ``vectors`` of shape (n, dimension) in row order.
+    def build(cls, vectors: Vectors, metric: Metric) -> "FaissIndex":
+        """Index vectors of shape (n, dimension), n = 0 included, in row order.
 
         Raises:
             SettingsError: an unknown metric.
         """
-        if metric not in _METRICS:
-            raise SettingsError(f"dense.metric is '{metric}'; FAISS knows {', '.join(_METRICS)}.")
-        index = faiss.IndexFlat(vectors.shape[1], _METRICS[metric])
-        if len(vectors):
-            index.add(_prepared(vectors, metric))
+        import faiss
+
+        index = faiss.IndexFlat(vectors.shape[1], _faiss_metric(metric))
+        index.add(_ready(vectors, metric))
         return cls(index, metric)
 
     def search(self, query: Vectors, k: int) -> list[tuple[int, float]]:
-        """See ``rag.protocols.DenseIndex``.
+        """The best ``min(k, n)`` rows as (row, score), best first; ties by row. Empty for k <= 0 or n = 0.
 
         Raises:
-            DamagedIndexError: the query has another dimension than the index.
+            StaleIndexError: the query has another dimension than the index.
         """
         if query.shape != (self._index.d,):
-            raise DamagedIndexError(
-                f"The query has shape {query.shape}, the index holds {self._index.d} dimensions. {REBUILD}"
+            raise StaleIndexError(
+                f"The index holds vectors of {self._index.d} numbers, but the question's has the shape {query.shape}: "
+                f"another embedder built it. {REBUILD}"
             )
-        k = min(k, self._index.ntotal)
-        if k <= 0:
+        wanted = min(k, len(self))
+        if wanted <= 0:
             return []
-        scores, rows = self._index.search(_prepared(query[None, :], self._metric), k)
-        sign = 1.0 if _METRICS[self._metric] == faiss.METRIC_INNER_PRODUCT else -1.0
-        found = [(int(row), sign * float(score)) for row, score in zip(rows[0], scores[0], strict=True)]
-        return sorted(found, key=lambda pair: (-pair[1], pair[0]))
+        ready = _ready(query[None, :], self._metric)
+        # FAISS breaks ties as it likes: go on until the last row found is worse than the last one wanted.
+        depth = wanted
+        while True:
+            depth = min(len(self), 2 * depth)
+            distances, rows = self._index.search(ready, depth)
+            if depth == len(self) or distances[0, depth - 1] != distances[0, wanted - 1]:
+                break
+        scores = self._scores(distances[0])
+        order = np.lexsort((rows[0], -scores))[:wanted]
+        return [(int(rows[0, i]), float(scores[i])) for i in order]
 
-    def save(self, file: Path) -> None:
-        """Write the index in FAISS's own format."""
-        file.write_bytes(faiss.serialize_index(self._index).tobytes())
-
-    @classmethod
-    def load(cls, file: Path, metric: str, dimension: int) -> "FaissIndex":
-        """Read a saved index.
+    def save(self, path: Path) -> None:
+        """Write the index into one file.
 
         Raises:
-            DamagedIndexError: the file is missing, cut, or of another dimension or metric.
+            StorageError: the disk is full or not writable.
         """
+        import faiss
+
+        payload = faiss.serialize_index(self._index).data
         try:
-            index = faiss.deserialize_index(np.frombuffer(file.read_bytes(), dtype=np.uint8))
-        except (OSError, RuntimeError) as error:
-            raise DamagedIndexError(f"The dense index {file} cannot be read ({error}). {REBUILD}") from error
-        if index.d != dimension or index.metric_type != _METRICS[metric]:
+            with path.open("wb") as stream:
+                stream.write(_MARK + hashlib.sha256(payload).digest())
+                stream.write(payload)
+        except OSError as error:
+            raise StorageError(
+                f"{path} cannot be written: {error.strerror}. Free space or choose another --index."
+            ) from error
+
+    @classmethod
+    def load(cls, path: Path, metric: Metric, dimension: int) -> "FaissIndex":
+        """Read an index that ``save`` wrote.
+
+        Raises:
+            DamagedIndexError: the file is missing, cut short or changed, or holds another metric or dimension.
+        """
+        import faiss
+
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise DamagedIndexError(f"The dense index {path} cannot be read ({error.strerror}). {REBUILD}") from error
+        payload = memoryview(content)[_HEADER:]
+        if content[:_HEADER] != _MARK + hashlib.sha256(payload).digest():
+            raise DamagedIndexError(f"The dense index {path} was changed or cut short. {REBUILD}")
+        index = faiss.deserialize_index(np.frombuffer(payload, dtype=np.uint8))
+        if (index.d, index.metric_type) != (dimension, _faiss_metric(metric)):
             raise DamagedIndexError(
-                f"The dense index {file} has {index.d} dimensions, {dimension} are expected. {REBUILD}"
+                f"The dense index {path} holds {index.d} dimensions and metric {index.metric_type}, not {dimension} "
+                f"and {metric}. {REBUILD}"
             )
         return cls(index, metric)
 
+    def _scores(self, distances: Vectors) -> Vectors:
+        if self._metric == "l2":
+            # FAISS leaves the square; rounding can take it below zero.
+            return -np.sqrt(np.maximum(distances, 0))
+        return -distances if self._metric == "l1" else distances
 
-def _prepared(vectors: Vectors, metric: str) -> Vectors:
-    rows = np.ascontiguousarray(vectors, dtype=np.float32)
-    if metric != "cosine":
-        return rows
-    norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return np.asarray(rows / np.where(norms == 0, np.float32(1), norms), dtype=np.float32)
+
+def _faiss_metric(metric: Metric) -> int:
+    import faiss
+
+    known = {
+        "cosine": faiss.METRIC_INNER_PRODUCT,
+        "ip": faiss.METRIC_INNER_PRODUCT,
+        "l2": faiss.METRIC_L2,
+        "l1": faiss.METRIC_L1,
+    }
+    if metric not in known:
+        raise SettingsError(f"FAISS has no metric '{metric}' here. Set dense.metric to one of {', '.join(known)}.")
+    return int(known[metric])
+
+
+def _ready(vectors: Vectors, metric: Metric) -> Vectors:
+    """Vectors as FAISS wants them: packed float32, of length 1 for the cosine. A zero vector stays zero."""
+    if metric == "cosine":
+        norms = np.linalg.norm(vectors, axis=1, keepdims=True)
+        vectors = (vectors / np.where(norms > 0, norms, 1)).astype(np.float32)
+    return np.ascontiguousarray(vectors)

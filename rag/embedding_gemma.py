@@ -1,18 +1,21 @@
-"""EmbeddingGemma in plain torch: the same numbers as sentence-transformers, ready four times sooner.
+"""EmbeddingGemma in plain torch: the vectors of sentence-transformers, ready several times sooner.
 
-Importing sentence-transformers and transformers and parsing the tokenizer's 33 MB of JSON costs a new
-process several seconds before the first question. The model itself is small: a Gemma 3 text encoder with
-bidirectional attention, mean pooling and two linear layers (Vera et al., EmbeddingGemma, 2025; layer
-order and constants as in Gemma 3, 2025). sentence-transformers stays the reference: a test compares them.
+Importing sentence-transformers and parsing the tokenizer's 33 MB of JSON costs a new process seconds before its
+first question. The model itself is small: a Gemma 3 text encoder with bidirectional attention and one key head,
+mean pooling, two linear layers (EmbeddingGemma, Google DeepMind, 2025). sentence-transformers stays the
+reference: a test compares the two.
 
-Matrices are kept in the compute type, everything between them in float32, and the embedding table (two
-thirds of the file) stays mapped from disk: a question touches some twenty of its rows.
+Matrices are kept in the compute type and everything between them in float32, which is ten times closer to the
+float32 model than bfloat16 throughout. The embedding table, two thirds of the file, stays mapped from disk on a
+CPU: a question touches some twenty of its rows. sentencepiece reads its 4.7 MB model in 0.07 s and gives the
+same ids as the JSON.
 """
 
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import safe_open
@@ -24,27 +27,32 @@ from rag.protocols import Vectors
 
 WEIGHTS = "model.safetensors"
 TOKENIZER = "tokenizer.model"
+_DENSE = ("2_Dense", "3_Dense")
 _MODULES = ["Transformer", "Pooling", "Dense", "Dense", "Normalize"]
 
 
 def fits(folder: Path) -> bool:
     """Whether ``folder`` holds exactly the architecture that this module computes."""
     try:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
-        modules = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
-        pooling = json.loads((folder / "1_Pooling" / "config.json").read_text(encoding="utf-8"))
+        config, pooling, *dense = (_read(folder / name / "config.json") for name in ("", "1_Pooling", *_DENSE))
+        modules: list[dict[str, str]] = json.loads((folder / "modules.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return False
     return bool(
         config.get("model_type") == "gemma3_text"
         and config.get("use_bidirectional_attention") is True
-        and not config.get("attention_bias")
-        and not config.get("rope_scaling")
-        and not config.get("attn_logit_softcapping")
+        and config.get("num_key_value_heads") == 1
+        and not any(config.get(key) for key in ("attention_bias", "rope_scaling", "attn_logit_softcapping"))
         and [module["type"].rsplit(".", 1)[-1] for module in modules] == _MODULES
         and pooling.get("pooling_mode_mean_tokens") is True
+        and all(not one["bias"] and one["activation_function"].endswith(".Identity") for one in dense)
         and (folder / TOKENIZER).is_file()
     )
+
+
+def _read(path: Path) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return values
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +73,7 @@ class _Layer:
 
 
 class GemmaEncoder:
-    """Token ids in, sentence vectors out. Safe for use from several threads.
+    """Texts in, sentence vectors out. Safe for use from several threads.
 
     Args:
         folder: a sentence-transformers folder for which ``fits`` is true.
@@ -74,10 +82,10 @@ class GemmaEncoder:
     """
 
     def __init__(self, folder: Path, *, device: torch.device, dtype: torch.dtype) -> None:
-        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        config = _read(folder / "config.json")
         self.max_tokens = int(config["max_position_embeddings"])
         self._device, self._dtype = device, dtype
-        self._heads, self._kv_heads = int(config["num_attention_heads"]), int(config["num_key_value_heads"])
+        self._heads = int(config["num_attention_heads"])
         self._head_size, self._eps = int(config["head_dim"]), float(config["rms_norm_eps"])
         self._scale = float(config["query_pre_attn_scalar"]) ** -0.5
         # The window counts both sides; a token sees those at a distance of at most half of it.
@@ -88,52 +96,62 @@ class GemmaEncoder:
             self._table = table if device.type == "cpu" else table.to(device, dtype)
             self._layers = [self._read_layer(weights, n, kind) for n, kind in enumerate(config["layer_types"])]
             self._final_norm = self._read_norm(weights, "norm.weight")
-        self._dense = [self._read_dense(folder / name / WEIGHTS) for name in ("2_Dense", "3_Dense")]
+        self._dense = [self._read_dense(folder / name / WEIGHTS) for name in _DENSE]
         self._rope = {
             is_local: self._rotations(float(config[key]))
             for is_local, key in ((True, "rope_local_base_freq"), (False, "rope_theta"))
         }
 
-    def tokenize(self, text: str) -> tuple[list[int], bool]:
-        """Token ids with begin and end marks, and whether the text had to be cut to ``max_tokens``."""
-        pieces = self._tokenizer.encode(text)
-        room = self.max_tokens - 2
-        return [self._tokenizer.bos_id(), *pieces[:room], self._tokenizer.eos_id()], len(pieces) > room
+    def count_tokens(self, text: str) -> int:
+        """How many tokens the text has, begin and end marks included."""
+        return len(self._tokenizer.encode(text)) + 2
 
-    def forward(self, batch: Sequence[Sequence[int]]) -> Vectors:
-        """Sentence vectors, not yet normalised. Shape (len(batch), dimension)."""
+    def encode(self, texts: Sequence[str]) -> Vectors:
+        """Sentence vectors, not yet normalised; what is beyond ``max_tokens`` is cut. Shape (len(texts), dimension)."""
+        begin, end, room = self._tokenizer.bos_id(), self._tokenizer.eos_id(), self.max_tokens - 2
+        batch = [[begin, *self._tokenizer.encode(text)[:room], end] for text in texts]
         lengths = torch.tensor([len(ids) for ids in batch], device=self._device)
         width = int(lengths.max())
         ids = torch.tensor([[*ids, *[0] * (width - len(ids))] for ids in batch], device=self._device)
-        real = torch.arange(width, device=self._device) < lengths[:, None]
         with torch.inference_mode():
-            x = functional.embedding(ids, self._table).float() * self._table.shape[1] ** 0.5
-            masks = self._masks(real)
-            for layer in self._layers:
-                x = x + self._attend(x, layer, masks[layer.is_local])
-                x = x + self._mlp(x, layer)
-            x = self._norm(x, self._final_norm)
-            pooled = (x * real[..., None]).sum(1) / lengths[:, None]
-            for weight in self._dense:
-                pooled = functional.linear(pooled, weight)
-        vectors: Vectors = pooled.cpu().numpy()
+            vectors: Vectors = self._forward(ids, lengths).cpu().numpy()
         return vectors
+
+    def _forward(self, ids: Tensor, lengths: Tensor) -> Tensor:
+        is_token = torch.arange(ids.shape[1], device=self._device) < lengths[:, None]
+        masks = self._masks(is_token)
+        x = functional.embedding(ids, self._table).float() * self._table.shape[1] ** 0.5
+        for layer in self._layers:
+            x = x + self._attend(x, layer, masks[layer.is_local])
+            x = x + self._mlp(x, layer)
+        x = self._norm(x, self._final_norm)
+        pooled = (x * is_token[..., None]).sum(1) / lengths[:, None]
+        for weight in self._dense:
+            pooled = functional.linear(pooled, weight)
+        return pooled
 
     def _attend(self, x: Tensor, layer: _Layer, mask: Tensor | None) -> Tensor:
         count, width, _ = x.shape
         mixed = functional.linear(self._norm(x, layer.before_attention).to(self._dtype), layer.qkv)
-        heads = mixed.view(count, width, self._heads + 2 * self._kv_heads, self._head_size).transpose(1, 2)
-        q, k, v = heads.split([self._heads, self._kv_heads, self._kv_heads], dim=1)  # type: ignore[no-untyped-call]
-        out = functional.scaled_dot_product_attention(
-            self._rotate(self._norm(q.float(), layer.q_norm), is_local=layer.is_local),
-            self._rotate(self._norm(k.float(), layer.k_norm), is_local=layer.is_local),
-            v,
-            attn_mask=mask,
-            scale=self._scale,
-            enable_gqa=True,
-        )
-        flat = out.transpose(1, 2).reshape(count, width, -1)
-        return self._norm(functional.linear(flat, layer.attention_out).float(), layer.after_attention)
+        heads = mixed.view(count, width, self._heads + 2, self._head_size).transpose(1, 2)
+        q, k, v = heads[:, : self._heads], heads[:, self._heads : -1], heads[:, -1:]
+        q = self._rotate(self._norm(q.float(), layer.q_norm), is_local=layer.is_local)
+        k = self._rotate(self._norm(k.float(), layer.k_norm), is_local=layer.is_local)
+        out = self._attention(q, k, v, mask).transpose(1, 2).reshape(count, width, -1)
+        return self._norm(functional.linear(out, layer.attention_out).float(), layer.after_attention)
+
+    def _attention(self, q: Tensor, k: Tensor, v: Tensor, mask: Tensor | None) -> Tensor:
+        if self._device.type != "cpu":
+            return functional.scaled_dot_product_attention(
+                q, k.expand_as(q), v.expand_as(q), attn_mask=mask, scale=self._scale
+            )
+        # With one key head all query heads are one tall matrix: on a CPU 2.5 times faster than torch's own kernel,
+        # and 1.2 times for the whole model (48 passages of 400 characters, medians of 4 alternated runs).
+        count, heads, width, size = q.shape
+        scores = torch.bmm(q.reshape(count, heads * width, size), k[:, 0].transpose(1, 2)) * self._scale
+        if mask is not None:
+            scores = scores.view(count, heads, width, width).masked_fill(~mask, -torch.inf).view_as(scores)
+        return torch.bmm(torch.softmax(scores, dim=-1), v[:, 0]).view(count, heads, width, size)
 
     def _mlp(self, x: Tensor, layer: _Layer) -> Tensor:
         both = functional.linear(self._norm(x, layer.before_mlp).to(self._dtype), layer.gate_up)
@@ -155,15 +173,15 @@ class GemmaEncoder:
         angles = positions[:, None] / base ** (steps / self._head_size)
         return angles.cos(), angles.sin()
 
-    def _masks(self, real: Tensor) -> dict[bool, Tensor | None]:
-        """Which keys a query may see, by layer kind (True: local); None where it may see all."""
-        width = real.shape[1]
-        padded = not bool(real.all())
-        keys = real[:, None, None, :]
-        positions = torch.arange(width, device=real.device)
+    def _masks(self, is_token: Tensor) -> dict[bool, Tensor | None]:
+        """Which keys a query may see in local (True) and other layers; None where it may see all."""
+        width = is_token.shape[1]
+        keys = None if bool(is_token.all()) else is_token[:, None, None, :]
+        if width <= self._reach + 1:
+            return {False: keys, True: keys}
+        positions = torch.arange(width, device=self._device)
         near = (positions[:, None] - positions).abs() <= self._reach
-        local = (keys & near) if padded or width > self._reach + 1 else None
-        return {False: keys if padded else None, True: local}
+        return {False: keys, True: near if keys is None else keys & near}
 
     def _read_layer(self, weights: safe_open, number: int, kind: str) -> _Layer:
         def matrix(*names: str) -> Tensor:

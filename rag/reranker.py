@@ -1,51 +1,91 @@
-"""Rerank with a cross-encoder (bge-reranker-v2-m3 and its like) through sentence-transformers; wants a GPU."""
+"""Cross-encoder reranking with sentence-transformers: question and passage are read together (Nogueira and Cho, 2019)."""
 
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rag.errors import ModelError
+from rag.errors import ModelError, ModelMissingError
 from rag.types import Leg, Passage
 
-Scorer = Callable[[list[tuple[str, str]]], Sequence[float]]
+if TYPE_CHECKING:
+    from sentence_transformers import CrossEncoder
+
+# Few enough for a laptop with pairs of 500 tokens; the library sorts pairs by length.
+BATCH = 8
 
 
 class CrossEncoderReranker:
-    """Scores question and passage together.
+    """A Reranker over a local cross-encoder folder. Safe for use from several threads; loads at first use.
 
-    Args:
-        folder: the model's files; nothing is downloaded.
-        scorer: used instead of the model in the folder, as tests do.
+    Nothing is ever fetched and no code of the folder is run.
 
     Raises:
-        ModelError: the folder holds no model that can be loaded.
+        ModelMissingError: the folder holds no model.
     """
 
-    def __init__(self, folder: Path, *, scorer: Scorer | None = None) -> None:
-        self._score = scorer or _load(folder)
+    def __init__(self, folder: Path) -> None:
+        if not (folder / "config.json").is_file():
+            raise ModelMissingError(
+                f"{folder} holds no reranker. Run: mingbai models pull {folder.name}, or set models.reranker to ''."
+            )
+        self._folder = folder
+        self._model: CrossEncoder | None = None
+        self._lock = threading.Lock()
 
     def rerank(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
-        """See ``rag.protocols.Reranker``; ties keep the order they came in."""
+        """The same passages, best first; scores are what the model gives, for bge rerankers in 0..1.
+
+        A passage is read with its breadcrumb: a section called "Notes" means little without it.
+
+        Raises:
+            ModelError: the files cannot be read, or the model is no reranker.
+        """
         if not passages:
             return []
-        scores = self._score([(question, passage.text) for passage in passages])
-        order = sorted(range(len(passages)), key=lambda i: -scores[i])
-        return [
-            replace(passages[i], rank=rank, score=float(scores[i]), found_by={**passages[i].found_by, Leg.RERANK: rank})
-            for rank, i in enumerate(order, 1)
-        ]
+        pairs = [(question, "\n".join([" > ".join(passage.path), passage.text]).strip()) for passage in passages]
+        scores = self._loaded().predict(pairs, batch_size=BATCH, show_progress_bar=False)
+        return reorder(passages, [float(score) for score in scores])
+
+    def _loaded(self) -> "CrossEncoder":
+        with self._lock:
+            if self._model is None:
+                self._model = _load(self._folder)
+            return self._model
 
 
-def _load(folder: Path) -> Scorer:
-    from sentence_transformers import CrossEncoder
+def reorder(passages: Sequence[Passage], scores: Sequence[float]) -> list[Passage]:
+    """Passages by falling score, equal ones in the order given, with rank, score and RERANK leg rewritten."""
+    order = sorted(range(len(passages)), key=lambda i: -scores[i])
+    return [
+        replace(passages[i], rank=rank, score=scores[i], found_by={**passages[i].found_by, Leg.RERANK: rank})
+        for rank, i in enumerate(order, 1)
+    ]
 
+
+def _load(folder: Path) -> "CrossEncoder":
+    from rag.torch_runtime import compute_type, pick_device, quiet_loading
+
+    device = pick_device()
     try:
-        model = CrossEncoder(str(folder), local_files_only=True, trust_remote_code=False)
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"The reranker in {folder} cannot be loaded ({error}). Run: mingbai models verify") from error
+        with quiet_loading():
+            from sentence_transformers import CrossEncoder
 
-    def score(pairs: list[tuple[str, str]]) -> Sequence[float]:
-        scores: Sequence[float] = model.predict(pairs, show_progress_bar=False).tolist()
-        return scores
-
-    return score
+            model = CrossEncoder(
+                str(folder),
+                device=str(device),
+                local_files_only=True,
+                trust_remote_code=False,
+                model_kwargs={"dtype": compute_type(device), "use_safetensors": True},
+            )
+    except (OSError, RuntimeError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"The reranker in {folder} cannot be loaded: {error}. Run: mingbai models verify {folder.name}"
+        ) from error
+    if model.num_labels != 1:
+        raise ModelError(
+            f"The model in {folder} gives {model.num_labels} scores for a pair; a reranker gives one. "
+            "Set models.reranker to another model."
+        )
+    return model

@@ -10,7 +10,7 @@ from itertools import groupby
 
 from rag.types import Answer, Citation, Mode, Passage, Sentence, SourceSpan, State, Support
 from ui.chat_job import LOAD, Progress, Step
-from ui.words import Lang, lines, mode_line, mode_name, say
+from ui.words import Lang, lines, mode_line, mode_name, say, stage
 
 # A label is Markdown to Streamlit; every ASCII mark that could mean something is escaped.
 _MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
@@ -199,8 +199,8 @@ def _step(lang: Lang, step: Step, now: Progress) -> str:
 
 def _step_name(lang: Lang, step: Step, now: Progress) -> str:
     if step.is_done or step.name == LOAD:
-        return say(lang, step.name, passages=step.notes.get("passages", ""))
+        return stage(lang, step.name, passages=step.notes.get("passages", ""))
     if now.ahead and not now.written:
         return say(lang, "queue", count=now.ahead)
-    wording = say(lang, step.name, passages=step.notes.get("passages", ""))
+    wording = stage(lang, step.name, passages=step.notes.get("passages", ""))
     return f"{wording} · {say(lang, 'written', count=now.written)}" if now.written else wording

@@ -14,7 +14,7 @@ from ui import chat_details, chat_html, chat_sidebar
 from ui.chat_job import Job
 from ui.chat_session import CHAT, LANGUAGE, Desk, Phase, desk, session_id
 from ui.conversations import Status, Turn
-from ui.words import Lang, language_of, mode_line, mode_name, problem, say
+from ui.words import Lang, language_of, mode_line, mode_name, problem, say, what_is
 
 STYLE = Path(__file__).with_name("chat.css")
 # Often enough to read along, and cheap: one small message to the browser.
@@ -172,7 +172,7 @@ def _nearest(lang: Lang, turn: Turn) -> None:
         st.html(f'<p class="mb-heading">{say(lang, "nearest")}</p>')
     with st.container(horizontal=True, gap="xsmall"):
         for position, entry in enumerate(names):
-            question = say(asked_in, "what_is", name=entry)
+            question = what_is(asked_in, entry)
             key = f"nearest-{turn.turn_id}-{position}"
             st.button(chat_html.label(question), key=key, on_click=_queue, args=(question, turn.mode))
         if turn.mode is Mode.RCG:
@@ -208,11 +208,11 @@ def _welcome(at: Desk, lang: Lang) -> None:
     names = facts.suggestions if facts else ()
     head = f'<p class="mb-heading">{say(lang, "try")}</p>' if names else ""
     # With an endpoint the questions and passages do leave this program, perhaps this computer.
-    promise = say(lang, "promise") + ("" if at.settings.endpoint.url else " " + say(lang, "local"))
+    promise = say(lang, "promise") + ("" if at.settings.endpoint.url else say(lang, "local"))
     st.html(f'<div class="mb-welcome"><h1>{say(lang, "tagline")}</h1><p>{promise}</p>{head}</div>')
     with st.container(horizontal=True, gap="xsmall"):
         for position, entry in enumerate(names):
-            question = say(lang, "what_is", name=entry)
+            question = what_is(lang, entry)
             st.button(chat_html.label(question), key=f"try-{position}", on_click=_queue, args=(question, None))
 
 

@@ -17,6 +17,7 @@ from rag.errors import (
 from rag.types import Leg, Mode
 
 Lang = Literal["zh", "en"]
+_STAGES = frozenset(("load", "search", "judge", "write", "check"))
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 NAMES: Mapping[Lang, str] = {"zh": "中文", "en": "English"}
 
@@ -25,11 +26,11 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "tagline": ("问问你自己的笔记", "Ask your own notes"),
     "promise": (
         "默认只说笔记里有依据的话，每一句都能点开出处。",
-        "By default it says only what your notes support, and every sentence opens at its source.",
+        "By default it says only what your notes support, and every sentence opens at its source. ",
     ),
     "local": ("模型和笔记都在这台电脑上。", "The model and the notes stay on this computer."),
     "try": ("试试这些问题", "Try one of these"),
-    "what_is": ("{name} 是什么？", "What is {name}?"),
+    "what_is": ("{name}是什么？", "What is {name}?"),
     "placeholder": ("问一个笔记里的问题…", "Ask something about your notes…"),
     "placeholder_busy": ("正在回答，可以随时停止", "Answering; you can stop it any time"),
     "placeholder_broken": ("先解决上面的问题，再来提问", "Solve the problem above first, then ask"),
@@ -143,6 +144,7 @@ _MODES: Mapping[Mode, tuple[str, str]] = {
 
 _LEGS: Mapping[Leg, tuple[str, str]] = {
     Leg.TERM: ("术语", "term"),
+    Leg.LINK: ("关联", "link"),
     Leg.DENSE: ("语义", "dense"),
     Leg.LEXICAL: ("关键词", "lexical"),
     Leg.HYBRID: ("混合", "hybrid"),
@@ -166,6 +168,17 @@ _PROBLEMS: Mapping[type[MingbaiError], tuple[str, str]] = {
 def say(lang: Lang, key: str, **values: object) -> str:
     """A phrase of the page with its values filled in."""
     return _of(lang, _WORDS[key]).format(**values)
+
+
+def stage(lang: Lang, name: str, **values: object) -> str:
+    """What a stage of an answer is called; its own name where the page does not know it yet."""
+    return say(lang, name, **values) if name in _STAGES else name
+
+
+def what_is(lang: Lang, name: str) -> str:
+    """The question about an entry; Chinese puts a blank only behind a Latin name."""
+    blank = " " if lang == "zh" and name[-1:].isascii() else ""
+    return say(lang, "what_is", name=name + blank)
 
 
 def mode_name(lang: Lang, mode: Mode) -> str:

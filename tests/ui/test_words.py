@@ -26,8 +26,7 @@ def test_both_languages_say_something_with_the_same_values(key):
 
 
 def test_every_phrase_that_the_page_asks_for_exists():
-    # Stage names of an answer are phrases too; they are asked for by a variable.
-    asked = {"load", "search", "judge", "write", "check"}
+    asked = set(words._STAGES)
     for path in UI.glob("chat_*.py"):
         asked.update(re.findall(r'say\(\s*\w+,\s*"(\w+)"', path.read_text(encoding="utf-8")))
 
@@ -82,3 +81,15 @@ def test_the_language_follows_the_choice_then_the_browser(locale, setting, expec
 def test_one_line_is_not_written_as_a_range():
     assert words.lines("en", 3, 3) == "line 3"
     assert words.lines("zh", 3, 5) == "第 3–5 行"
+
+
+def test_a_latin_name_is_parted_from_the_chinese_question():
+    assert words.what_is("zh", "RAG") == "RAG 是什么？"
+    assert words.what_is("zh", "注意力") == "注意力是什么？"
+    assert words.what_is("en", "注意力") == "What is 注意力?"
+
+
+def test_a_stage_that_the_page_does_not_know_keeps_its_name():
+    assert words.stage("en", "judge", passages=3) == "reading 3 passages"
+    assert words.stage("en", "polish", passages=3) == "polish"
+    assert words.stage("en", "delete", passages="") == "delete"
