@@ -7,12 +7,17 @@
 Nothing heavy is imported until a notebook is opened.
 """
 
-from os import PathLike
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.settings import Settings
 from rag.types import Answer, Citation, Mode, Passage, Sentence, State, Support
+
+# torch and llama.cpp compute with OpenMP threads, which by default spin while they wait. Beside another busy program
+# two spinning threads were six times slower than two sleeping ones, and not faster alone (2026-11-22, two cores, bf16
+# matrix products: 8.0 ms against 1.3 ms). OpenMP reads this when the first of these libraries is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 if TYPE_CHECKING:
     from rag.notebook import Notebook
@@ -20,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Citation", "Mode", "Passage", "Sentence", "Settings", "State", "Support", "open"]
 
 
-def open(index_dir: str | PathLike[str], settings: Settings | None = None) -> "Notebook":
+def open(index_dir: str | os.PathLike[str], settings: Settings | None = None) -> "Notebook":
     """Open the notes that were ingested into ``index_dir``.
 
     Args:

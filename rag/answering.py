@@ -161,7 +161,8 @@ class Answering:
         self.book.tokens.update(
             prompt=result.prompt_tokens, completion=result.completion_tokens, reused=result.reused_tokens
         )
-        self.book.timings["first_token"] = result.queued + result.prefill
+        before = self.book.timings.get("search", 0.0) + self.book.timings.get("judge", 0.0)
+        self.book.timings |= {"first_token": before + result.queued + result.prefill, "decode": result.decode}
         if result.finish in ("length", "repetition"):
             self.book.notices.append(phrases.CUT[self.language][result.finish])
         self.book.time("write", started, finish=result.finish, text=result.text)

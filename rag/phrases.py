@@ -39,11 +39,17 @@ def refusal(language: str, nearest: Sequence[str]) -> str:
 def compose(mode: Mode, language: str, sentences: Sequence[Sentence]) -> str:
     """The text that is shown: sentences with their markers, and what the mode owes the reader."""
     joint = "" if language == "zh" else " "
-    body = joint.join(_marked(mode, language, sentence) for sentence in sentences)
-    return f"{_OWN_KNOWLEDGE[language]}\n{body}" if mode is Mode.ROG else body
+    body = joint.join(marked(mode, language, sentence) for sentence in sentences)
+    return preface(mode, language) + body
 
 
-def _marked(mode: Mode, language: str, sentence: Sentence) -> str:
+def preface(mode: Mode, language: str) -> str:
+    """What an answer in this mode begins with."""
+    return f"{_OWN_KNOWLEDGE[language]}\n" if mode is Mode.ROG else ""
+
+
+def marked(mode: Mode, language: str, sentence: Sentence) -> str:
+    """A sentence with its citation markers, or with the mark of the model's own knowledge."""
     markers = "".join(f"[{marker}]" for marker in sorted({c.marker for c in sentence.citations}))
     own = _OWN_SENTENCE[language] if mode is Mode.RAG and sentence.support is Support.OWN else ""
     return f"{sentence.text}{markers}{own}"

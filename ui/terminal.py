@@ -11,9 +11,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from rag import phrases
 from rag.errors import UsageError
 from rag.settings import Settings, load
-from rag.types import Answer, Checked, Draft, Mode, Passage, Stage
+from rag.text import detect_language
+from rag.types import Answer, Checked, Mode, Passage, Stage
 
 if TYPE_CHECKING:
     from ingest.report import IngestReport
@@ -123,7 +125,9 @@ def progress(*, quiet: bool = False) -> Iterator[Callable[[str, int, int], None]
 
 
 def ask(notebook: "Notebook", question: str, mode: "ModeName", *, as_json: bool, trace: bool) -> Answer:
-    """Stream an answer to the terminal and return it."""
+    """Stream an answer to the terminal, sentence by sentence as they are checked, and return it."""
+    language = detect_language(question)
+    shown = False
     with err.status("", spinner="dots") as status:
         status.update(_STAGES["search"])
         stream = notebook.stream(question, mode)
@@ -131,27 +135,24 @@ def ask(notebook: "Notebook", question: str, mode: "ModeName", *, as_json: bool,
             for event in stream:
                 if isinstance(event, Stage):
                     status.update(_STAGES[event.name])
-                elif as_json:
-                    continue
-                elif isinstance(event, Draft) and mode != Mode.RCG.value:
-                    status.update(f"{_STAGES['write']} … {event.text.strip()[-20:]}")
-                elif isinstance(event, Checked):
-                    out.print(Text(event.sentence.text), end="")
+                elif isinstance(event, Checked) and not as_json:
+                    before = "" if shown else phrases.preface(Mode(mode), language)
+                    out.print(Text(before + phrases.marked(Mode(mode), language, event.sentence)), end="")
+                    shown = True
         except KeyboardInterrupt:
             stream.cancel()
             raise
         answer = stream.result
     if as_json:
         out.print_json(json.dumps(answer.to_dict(), ensure_ascii=False))
-        return answer
-    show_answer(answer, trace=trace)
+    else:
+        out.print("" if shown else Text(answer.text))
+        show_sources(answer, trace=trace)
     return answer
 
 
-def show_answer(answer: Answer, *, trace: bool) -> None:
-    """Print an answer with its sources."""
-    out.print("\r", end="")
-    out.print(Text(answer.text))
+def show_sources(answer: Answer, *, trace: bool) -> None:
+    """Print what an answer cites, its notices and how long it took."""
     citations = {(c.marker, c.start): c for s in answer.sentences for c in s.citations}
     if citations:
         out.print()
