@@ -68,13 +68,13 @@ format: $(INSTALLED) ## format the code
 	@$(BIN)/ruff check --fix .
 
 eval: models ## score everything on the sample questions (about an hour)
-	@$(BIN)/python -m evals full
+	@$(BIN)/python -m evals full --readme README.md
 
 eval-quick: models ## score retrieval and about 20 answers (five minutes)
 	@$(BIN)/python -m evals quick
 
 bench: models ## measure speed on this machine
-	@$(BIN)/python -m evals bench
+	@$(BIN)/python -m evals bench --notes '$(NOTES)' --readme README.md
 
 clean: ## remove the environment, the index and caches (models and notes stay)
 	rm -rf $(VENV) .mingbai .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -42,7 +42,7 @@ Out = Annotated[Path | None, typer.Option("--out", help="The run file; default: 
 Judge = Annotated[str, typer.Option("--judge", help="lexical, llm, combined, endpoint or nli.")]
 NliModel = Annotated[Path | None, typer.Option("--nli-model", help="Folder of a cross-encoder for the judge nli.")]
 BaselinePath = Annotated[Path, typer.Option("--baseline", help="The committed figures to hold the run against.")]
-Readme = Annotated[Path | None, typer.Option("--readme", help="Rewrite the block between the eval markers here.")]
+Readme = Annotated[Path | None, typer.Option("--readme", help="Rewrite the block between the markers here.")]
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", help="A setting for this call, such as retrieval.k=8.", metavar="KEY=VALUE")
 ]
@@ -173,6 +173,20 @@ def full(*, judge: Judge = "lexical", readme: Readme = None, overrides: Override
     for written in _write_report(scored, notes, folder=path.parent, stem=path.stem, readme=readme):
         typer.echo(written)
     check_errors(scored)
+
+
+@app.command()
+def bench(notes: Notes = NOTES, *, readme: Readme = None, overrides: Overrides = None) -> None:
+    """Measure ingest, search and answers on this machine and print a table; minutes."""
+    from evals import bench as speed
+    from evals.report import rewrite_block
+    from evals.session import settings_with
+
+    figures = speed.measure(notes, settings_with(tuple(overrides or ())), lambda step: typer.echo(step, err=True))
+    block = speed.block(figures, f"`{notes.name}`")
+    typer.echo(block)
+    if readme is not None:
+        rewrite_block(readme, (speed.BEGIN, speed.END), block)
 
 
 def main() -> None:

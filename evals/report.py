@@ -107,24 +107,30 @@ def as_json(scored: Scored, notes: Sequence[str] = ()) -> str:
 
 
 def update_readme(path: Path, scored: Scored, notes: Sequence[str] = ()) -> None:
-    """Rewrite what stands between the markers, and nothing else, in one step.
+    """Rewrite what stands between the eval markers; raises as ``rewrite_block``."""
+    blocks = [*(table.markdown() for table in headline(scored)), *(f"> {note}\n" for note in notes)]
+    body = "\n".join(filter(None, blocks))
+    rewrite_block(path, (BEGIN, END), f"{body}\nMeasured {origin(scored)}.\n")
+
+
+def rewrite_block(path: Path, markers: tuple[str, str], body: str) -> None:
+    """Rewrite what stands between two markers in a file, and nothing else, in one step.
 
     Raises:
         UsageError: the file cannot be read, or the markers are not there once, in order.
     """
+    begin, end = markers
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} cannot be read: {error}.") from error
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in rest or END in after:
+    before, found_begin, rest = text.partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not found_begin or not found_end or begin in rest or end in after:
         raise UsageError(
-            f"{path} needs {BEGIN} and {END}, each once and in this order. Add them where the table belongs."
+            f"{path} needs {begin} and {end}, each once and in this order. Add them where the table belongs."
         )
-    blocks = [*(table.markdown() for table in headline(scored)), *(f"> {note}\n" for note in notes)]
-    body = "\n".join(filter(None, blocks))
-    write_atomically(path, f"{before}{BEGIN}\n{body}\nMeasured {origin(scored)}.\n{END}{after}")
+    write_atomically(path, f"{before}{begin}\n{body}{end}{after}")
 
 
 def risk_curve(scored: Scored) -> tuple[list[Point], float | None]:

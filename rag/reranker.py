@@ -1,4 +1,4 @@
-"""Cross-encoder reranking with sentence-transformers: question and passage are read together (Nogueira and Cho, 2019)."""
+"""Cross-encoder reranking: question and passage are read together (Nogueira and Cho, 2019)."""
 
 import threading
 from collections.abc import Sequence
@@ -72,7 +72,7 @@ def _load(folder: Path) -> "CrossEncoder":
         with quiet_loading():
             from sentence_transformers import CrossEncoder
 
-            model = CrossEncoder(
+            model: CrossEncoder = CrossEncoder(
                 str(folder),
                 device=str(device),
                 local_files_only=True,
