@@ -1,0 +1,131 @@
+import pytest
+from fakes import FakeEmbedder, FakeGenerator
+
+import rag
+from ingest import ingest
+from rag.errors import QuestionError
+from rag.followup import standalone
+from rag.notebook import MAX_QUESTION_CHARS, Notebook
+from rag.settings import Settings, load
+from rag.types import Leg, Passage
+
+NOTES = {
+    "glossary.txt": "### 云杉网络(SpruceNet, SN)\n    云杉网络共有 48 层，由林望提出。\n\n"
+    "### 雪松损失(CedarLoss)\n    雪松损失的温度是 0.5。\n",
+    "more.md": "# 水杉池化\n水杉池化把 4 个像素合成 1 个。它常与云杉网络一起用。\n",
+}
+
+
+@pytest.fixture(scope="module")
+def index(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("notebook")
+    (folder / "notes").mkdir()
+    for name, text in NOTES.items():
+        (folder / "notes" / name).write_text(text, encoding="utf-8")
+    ingest([folder / "notes"], folder / "index", settings=Settings(), embedder=FakeEmbedder())
+    return folder / "index"
+
+
+@pytest.fixture
+def notebook(index):
+    generator = FakeGenerator("云杉网络共有 48 层。")
+    with Notebook(index, Settings(), generator=generator, embedder=FakeEmbedder()) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("question", ["", "   ", "？！…", "😀😀", "\n\t", "。"])
+@pytest.mark.parametrize("call", ["search", "ask"])
+def test_what_holds_no_word_is_no_question(notebook, question, call):
+    with pytest.raises(QuestionError, match="question"):
+        getattr(notebook, call)(question)
+
+
+def test_an_endless_question_is_refused_with_the_limit(notebook):
+    with pytest.raises(QuestionError, match=str(MAX_QUESTION_CHARS)):
+        notebook.ask("云" * 100_000)
+    assert notebook.search("云" * MAX_QUESTION_CHARS)
+
+
+@pytest.mark.parametrize("leg", ["hybrid", "dense", "lexical", "term"])
+@pytest.mark.parametrize(("k", "most"), [(0, 0), (1, 1), (100, 3)])
+def test_k_is_the_most_that_is_found(notebook, leg, k, most):
+    found = notebook.search("云杉网络有几层？", k, leg=leg)
+    assert len(found) <= most
+    assert [p.rank for p in found] == list(range(1, len(found) + 1))
+    assert [p.score for p in found] == sorted((p.score for p in found), reverse=True)
+
+
+def test_a_negative_k_is_a_usage_error(notebook):
+    with pytest.raises(QuestionError, match="-1"):
+        notebook.search("云杉", -1)
+
+
+@pytest.mark.parametrize("question", ["SN 是什么", "sprucenet?", "雲杉網絡", "ＳｐｒｕｃｅＮｅｔ", "sprucenett 有几层"])
+def test_every_way_to_write_a_name_finds_its_entry(notebook, question):
+    best = notebook.search(question, 1)[0]
+    assert best.entry == "云杉网络"
+    assert Leg.TERM in best.found_by
+
+
+def test_passages_say_who_found_them_and_where_they_stand(notebook):
+    best = notebook.search("云杉网络有几层？", 1)[0]
+    assert best.found_by[Leg.DENSE] >= 1
+    assert best.found_by[Leg.LEXICAL] >= 1
+    assert notebook.document_text(best.file)[best.start : best.end] == best.text
+    assert (best.file, best.line_start, best.line_end) == ("glossary.txt", 1, 2)
+
+
+def test_an_answer_cites_lines_and_quotes_of_the_source(notebook):
+    answer = notebook.ask("云杉网络有几层？")
+    (citation,) = answer.sentences[0].citations
+    assert notebook.document_text(citation.file)[citation.start : citation.end] == citation.quote
+    assert (citation.file, citation.line_start) == ("glossary.txt", 2)
+    assert answer.passages[citation.marker - 1].chunk_id == citation.chunk_id
+
+
+def test_rog_does_not_search(notebook):
+    answer = notebook.ask("云杉网络有几层？", mode="rog")
+    assert (answer.passages, answer.mode) == ((), "rog")
+
+
+def test_answer_from_reads_only_what_it_is_given(notebook):
+    given = Passage(1, "x", "mine.md", "云杉网络", 0, 10, 1.0, {}, "云杉网络共有 48 层。", line_start=3, line_end=3)
+    answer = notebook.answer_from("云杉网络有几层？", [given])
+    assert [c.file for s in answer.sentences for c in s.citations] == ["mine.md"]
+    assert notebook.answer_from("云杉网络有几层？", ["云杉网络共有 48 层。"]).passages[0].file == "given"
+    assert notebook.answer_from("云杉网络有几层？", []).state == "refused"
+
+
+def test_too_many_passages_are_left_out_visibly(index):
+    settings = load({"pack.budget_tokens": 64})
+    with Notebook(
+        index, settings, generator=FakeGenerator("云杉网络共有 48 层。"), embedder=FakeEmbedder()
+    ) as notebook:
+        answer = notebook.ask("云杉网络和水杉池化？")
+        assert len(answer.passages) < len(notebook.search("云杉网络和水杉池化？"))
+    assert any("预算" in notice for notice in answer.notices)
+
+
+def test_a_follow_up_is_searched_with_its_predecessor(notebook):
+    answer = notebook.ask("它有几层？", history=[("云杉网络是什么？", "一种网络。")])
+    search = next(span for span in answer.trace if span.name == "search")
+    assert search.notes["query"] == "云杉网络是什么？ 它有几层？"
+
+
+@pytest.mark.parametrize(
+    ("question", "points_back"),
+    [("它有几层？", True), ("那呢", True), ("How many layers does it have?", True), ("雪松损失的温度是多少？", False)],
+)
+def test_only_what_points_back_needs_history(question, points_back):
+    history = [("旧问题", "旧回答")]
+    assert (standalone(question, history) != question) is points_back
+    assert standalone(question, []) == question
+
+
+def test_the_fingerprint_names_everything_that_changes_answers(notebook):
+    fingerprint = notebook.fingerprint()
+    assert {"embedding model", "chunker", "tokenizer", "generator", "prompt rcg.zh"} <= fingerprint.keys()
+
+
+def test_the_exports_are_pinned():
+    assert rag.__all__ == ["Answer", "Citation", "Mode", "Passage", "Sentence", "Settings", "State", "Support", "open"]
