@@ -10,8 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag import phrases
-from rag.evidence import EvidenceSentence, evidence_sentences, features, union
-from rag.prompting import Tail, fill, prompt_hash, render_passages
+from rag.evidence import EvidenceSentence, evidence_sentences
+from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages
 from rag.protocols import GenerationRequest, GenerationStream, Generator
 from rag.settings import Settings
 from rag.support import Verdict, clean_sentence, judge_sentence
@@ -87,8 +87,6 @@ class Answering:
         self.language = detect_language(question)
         self.state = State.ANSWERED
         self._evidence: list[EvidenceSentence] = evidence_sentences(self.passages)
-        titles = [name for p in self.passages for name in (p.entry, *p.path, *p.aliases)]
-        self._context = union(features(text) for text in (question, *titles))
         self._started = time.perf_counter()
 
     def events(self) -> Iterator[Event]:
@@ -199,9 +197,14 @@ class Answering:
             return Sentence(text, Support.CITED, verdict.citations)
         return None if self.mode is Mode.RCG else Sentence(text, Support.OWN)
 
+    def _entails(self, sentence: str, evidence: str) -> float:
+        language = detect_language(sentence)
+        messages = fill("support", language, {"passages": defuse(evidence), "question": defuse(sentence)})
+        return self.generator.choose(messages, phrases.YES_NO[language])[0]
+
     def _judge(self, text: str) -> Verdict:
         started = time.perf_counter()
-        verdict = judge_sentence(text, self._evidence, context=self._context)
+        verdict = judge_sentence(text, self._evidence, question=self.question, entails=self._entails)
         self.book.timings["check"] = self.book.timings.get("check", 0.0) + time.perf_counter() - started
         self.book.spans.append(
             Span(

@@ -20,7 +20,7 @@ LOOP_COPIES = 3
 _MAX_PERIOD = 256
 # Shorter sentences ("是的。") may come back three times in a good answer.
 _MIN_SENTENCE_CHARS = 8
-_SENTENCE = re.compile(r"[^。！？!?\n]*(?:[。！？!?]|\n)")
+_SENTENCE_ENDS = re.compile(r"[。！？!?\n]")
 _FENCE = "```"
 # Tokens a thousand times less likely than the best are sorted only when the nucleus needs them: sorting
 # the whole vocabulary takes half as long as a forward pass of a small model.
@@ -109,7 +109,7 @@ class AnswerText:
             return self._end("stop", cut)
         if self._loops.loop:
             return self._end("repetition", self._end_before(self._loops.loop))
-        if self._has_repeated_sentence():
+        if self._has_repeated_sentence(seen):
             return self._end("repetition", min(start for start in self._starts if start >= self._shown))
         possible_stop = len(self._text) - held_back(self._text, self._stop)
         return self._show(min(possible_stop, self._end_before(self._loops.repeated)))
@@ -135,11 +135,11 @@ class AnswerText:
         found = (self._text.find(stop, max(0, seen - len(stop) + 1)) for stop in self._stop)
         return min((at for at in found if at >= 0), default=None)
 
-    def _has_repeated_sentence(self) -> bool:
+    def _has_repeated_sentence(self, seen: int) -> bool:
         """Whether a sentence was just completed for the third time. Code may repeat its lines."""
-        for match in _SENTENCE.finditer(self._text, self._starts[-1]):
+        for match in _SENTENCE_ENDS.finditer(self._text, seen):
+            sentence = self._text[self._starts[-1] : match.end()].strip()
             self._starts.append(match.end())
-            sentence = match.group().strip()
             if len(sentence) >= _MIN_SENTENCE_CHARS and self._text.count(_FENCE, 0, match.end()) % 2 == 0:
                 self._sentences[sentence] += 1
                 if self._sentences[sentence] >= LOOP_COPIES:

@@ -64,7 +64,7 @@ class ChromaIndex:
             StorageError: the disk is full or not writable, or ``folder`` is there already.
         """
         known = _known_metric(metric)
-        _chromadb()
+        chroma_error = _chromadb().errors.ChromaError
         try:
             (folder / _FILES).mkdir(parents=True)
             made = cls(folder / _FILES, known, vectors.shape[1], is_private=False)
@@ -72,10 +72,8 @@ class ChromaIndex:
             made.close()
             card = {"metric": metric, "dimension": vectors.shape[1], "sha256": checksums(folder / _FILES)}
             (folder / _CARD).write_text(json.dumps(card, indent=1), encoding="utf-8")
-        except OSError as error:
-            raise StorageError(
-                f"{folder} cannot be written: {error.strerror}. Free space or choose another --index."
-            ) from error
+        except (OSError, chroma_error) as error:
+            raise StorageError(f"{folder} cannot be written: {error}. Free space or choose another --index.") from error
         return cls.load(folder, metric, vectors.shape[1])
 
     @classmethod
@@ -87,17 +85,17 @@ class ChromaIndex:
             DamagedIndexError: a file is missing or changed, or it holds another metric or dimension.
         """
         known = _known_metric(metric)
-        _chromadb()
+        chroma_error = _chromadb().errors.ChromaError
         private = Path(tempfile.mkdtemp(prefix="mingbai-chroma-"))
         try:
             card = json.loads((folder / _CARD).read_text(encoding="utf-8"))
             shutil.copytree(folder / _FILES, private, dirs_exist_ok=True)
             if card != {"metric": metric, "dimension": dimension, "sha256": checksums(private)}:
                 raise ValueError("a checksum, the metric or the dimension does not fit")
-        except (OSError, ValueError) as error:
+            return cls(private, known, dimension, is_private=True)
+        except (OSError, ValueError, chroma_error) as error:
             shutil.rmtree(private)
             raise DamagedIndexError(f"The dense index {folder} cannot be used ({error}). {REBUILD}") from error
-        return cls(private, known, dimension, is_private=True)
 
     def search(self, query: Vectors, k: int) -> list[tuple[int, float]]:
         """The best ``min(k, n)`` rows as (row, score), best first; ties by row. Empty for k <= 0 or n = 0.

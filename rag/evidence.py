@@ -18,14 +18,17 @@ _CJK_RUN = re.compile(r"[\u3400-\u9fff]+")
 _LATIN = re.compile(r"[a-z][a-z0-9_]*(?:[-.+/][a-z0-9]+)*")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*%?")
 _NEGATED = re.compile(r"(?:不是|不|没有|没|無|无|未|非|并非|不能|不会|无法)([\u3400-\u9fff]{2})")
-# Characters that carry grammar, not content: a bigram made only of them says nothing.
-_FUNCTION = frozenset("的了是在和与及或而也就都被把对为以于其这那有个之所会能可到从中上下时后前将并但则即如")
+# Characters that carry grammar, not content: a bigram with one of them mostly joins two words.
+_FUNCTION = frozenset("的了是在和与及或而也就都被把对为以于其这那有个之所会能可到从将并但则即如叫称作它吗呢什么哪")
 _STOP_WORDS = frozenset(
     "a an the is are was were be been being of in on at to for from by with as and or but not no it its this that "
     "these those which what who how why when where do does did can could may might will would shall should has have "
     "had than then so such there their they them you your we our i he she his her into about between both each more "
     "most other some any only also".split()
 )
+
+
+MIN_REPEAT_CHARS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +51,31 @@ def features(text: str) -> Features:
         run[i : i + 2]
         for run in _CJK_RUN.findall(folded)
         for i in range(len(run) - 1)
-        if not {*run[i : i + 2]} <= _FUNCTION
+        if not {*run[i : i + 2]} & _FUNCTION
     }
     return Features(frozenset(bigrams | latin | numbers), numbers, latin, frozenset(_NEGATED.findall(folded)))
+
+
+def without_repeats(text: str, known: str) -> str:
+    """What ``text`` says beyond ``known``: folded, without the runs of characters that stand in ``known`` too."""
+    folded, source = fold(text), fold(known)
+    kept: list[str] = []
+    position = 0
+    while position < len(folded):
+        end = position
+        while end < len(folded) and folded[position : end + 1] in source:
+            end += 1
+        repeated = end - position >= MIN_REPEAT_CHARS and _ends_cleanly(folded, position, end)
+        kept.append(" " if repeated else folded[position])
+        position = end if repeated else position + 1
+    return "".join(kept)
+
+
+def _ends_cleanly(text: str, start: int, end: int) -> bool:
+    """Whether cutting here leaves no half of a Latin word or of a number behind."""
+    before = start > 0 and text[start - 1].isascii() and text[start - 1].isalnum() and text[start].isascii()
+    after = end < len(text) and text[end].isascii() and text[end].isalnum() and text[end - 1].isascii()
+    return not (before and text[start].isalnum()) and not (after and text[end - 1].isalnum())
 
 
 def union(parts: Iterable[Features]) -> Features:
@@ -64,29 +89,35 @@ def union(parts: Iterable[Features]) -> Features:
     )
 
 
-def coverage(claim: Features, evidence: Features) -> float:
-    """The share of the claim's units that the evidence holds, 0 to 1; 0 for a claim without units."""
-    return len(claim.units & evidence.units) / len(claim.units) if claim.units else 0.0
-
-
 @dataclass(frozen=True, slots=True)
 class EvidenceSentence:
-    """A sentence of a passage: its text, its span in the document and its features."""
+    """A sentence of a passage: its text, its span in the document and its features.
+
+    ``title`` are the features of the headings above it: a note below "Dropout" need not repeat the word.
+    """
 
     passage: Passage
     start: int
     end: int
     text: str
     features: Features = field(repr=False)
+    title: Features = field(repr=False, default_factory=Features)
+
+    @property
+    def units(self) -> frozenset[str]:
+        """The content units of the sentence and of the headings above it."""
+        return self.features.units | self.title.units
 
 
 def evidence_sentences(passages: Sequence[Passage]) -> list[EvidenceSentence]:
     """All sentences of the passages with their document offsets, in order."""
     found = []
     for passage in passages:
+        title = features(" ".join((passage.entry, *passage.path, *passage.aliases)))
         for start, end in split_sentences(passage.text):
             text = passage.text[start:end]
-            found.append(EvidenceSentence(passage, passage.start + start, passage.start + end, text, features(text)))
+            span = passage.start + start, passage.start + end
+            found.append(EvidenceSentence(passage, *span, text, features(text), title))
     return found
 
 

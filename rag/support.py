@@ -1,30 +1,32 @@
 """Does the evidence hold what a sentence says? Citations are attached here, never taken from the model.
 
-A sentence is aligned to the evidence sentences that cover most of its content units (greedy set cover),
-and is supported when enough of it is covered, every number and every name in it stands in the evidence,
-and nothing is negated that the evidence asserts. Where words cannot decide (an English sentence over
-Chinese notes, a loose paraphrase) an ``Entailment`` callback may: a one-token verdict of a model.
+What a sentence adds to the question is aligned to the evidence sentences that cover most of its content
+units (greedy set cover). It is supported when enough of it is covered, every number and every name in it
+stands in the evidence, and nothing is negated that the evidence asserts. Where words cannot decide (an English
+sentence over Chinese notes, a loose paraphrase) an ``Entailment`` callback may: a one-token verdict of a model.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag.evidence import EvidenceSentence, Features, coverage, features, to_citation, union
+from rag.evidence import EvidenceSentence, Features, features, to_citation, union, without_repeats
 from rag.text import detect_language
 from rag.types import Citation
 
 # Probability that the evidence text (second argument) entails the sentence (first argument).
 Entailment = Callable[[str, str], float]
 
-# At least this share of a sentence's units must stand in what it cites (and in the question and titles).
-MIN_COVERAGE = 0.6
+# At least this share of what a sentence adds to the question must stand in what it cites, headings included.
+MIN_COVERAGE = 0.55
 # Below MIN_COVERAGE but above this share a model may still vouch for a paraphrase in the same language.
 MIN_PARAPHRASE = 0.35
 # A further citation must add at least this share of the sentence's units.
 MIN_GAIN = 0.12
 MAX_CITATIONS = 3
-MIN_ENTAILMENT = 0.5
+MIN_ENTAILMENT = 0.6
+MIN_FOREIGN_ENTAILMENT = 0.7
+FOREIGN_PASSAGES = 3
 
 # A marker as a model types it: [1], 【1、2】, (note 1); only where a clause ends, so that an array [0, 1] survives.
 _MARKER = re.compile(
@@ -52,20 +54,16 @@ def clean_sentence(text: str) -> str:
     return _REFERENCE_TALK.sub("", _MARKER.sub("", text).strip()).strip()
 
 
-def align(claim: Features, evidence: Sequence[EvidenceSentence], context: Features) -> list[EvidenceSentence]:
-    """The evidence sentences that cover the claim best, greedily, in order of their gain.
-
-    ``context`` (question and titles) covers units that need no evidence of their own.
-    """
-    left = claim.units - context.units or claim.units
-    total = max(len(left), 1)
+def align(novel: frozenset[str], claim: Features, evidence: Sequence[EvidenceSentence]) -> list[EvidenceSentence]:
+    """The evidence sentences that cover the novel units best, greedily; ties go to what resembles the whole claim."""
+    left = novel
     chosen: list[EvidenceSentence] = []
     while len(chosen) < MAX_CITATIONS and left:
-        best = max(evidence, key=lambda s: (len(left & s.features.units), -len(s.features.units)), default=None)
-        if best is None or len(left & best.features.units) / total < MIN_GAIN:
+        best = max(evidence, key=lambda s: (len(left & s.units), len(claim.units & s.features.units)), default=None)
+        if best is None or len(left & best.units) / len(novel) < MIN_GAIN:
             break
         chosen.append(best)
-        left = left - best.features.units
+        left = left - best.units
     return chosen
 
 
@@ -73,44 +71,92 @@ def judge_sentence(
     text: str,
     evidence: Sequence[EvidenceSentence],
     *,
-    context: Features,
+    question: str,
     entails: Entailment | None = None,
 ) -> Verdict:
     """Decide whether ``text`` is supported by ``evidence`` and cite the sentences that support it.
 
+    What only repeats the question needs no support; what is new must stand in the notes.
+
     Args:
         text: one sentence, cleaned.
         evidence: the sentences of the passages that were in the prompt.
-        context: features of the question and of the passages' titles: a name or a number that stands there
-            is not invented.
-        entails: asked where lexical evidence cannot decide; without it such sentences are not supported.
+        question: what was asked.
+        entails: asked where words cannot decide; without it such sentences are not supported.
     """
     claim = features(text)
-    if not claim.units:
+    asked = features(question)
+    novel = (features(without_repeats(text, question)).units - asked.units) or claim.units
+    if not novel:
         return Verdict(False, (), 0.0, "says nothing")
-    cited = align(claim, evidence, context)
+    if detect_language(text) == "en" and entails is not None and _is_foreign(evidence):
+        return _across_languages(text, claim, evidence, asked, entails)
+    return _in_words(text, novel, evidence, asked, entails)
+
+
+def _in_words(
+    text: str,
+    novel: frozenset[str],
+    evidence: Sequence[EvidenceSentence],
+    question: Features,
+    entails: Entailment | None,
+) -> Verdict:
+    """A sentence over notes in its own language: what is new must stand there in nearly the same words."""
+    claim = features(text)
+    cited = align(novel, claim, evidence)
     if not cited:
         return Verdict(False, (), 0.0, "nothing in the notes resembles it")
+    share = len(novel & frozenset().union(*(s.units for s in cited))) / len(novel)
     citations = tuple(to_citation(sentence) for sentence in cited)
-    support = union([*(sentence.features for sentence in cited), context])
-    share = coverage(claim, support)
-    if reason := _contradiction(claim, cited, context):
+    if reason := _contradiction(claim, cited, question, evidence):
         return Verdict(False, (), share, reason)
     if share >= MIN_COVERAGE:
         return Verdict(True, citations, share)
-    crosses = detect_language(text) != detect_language(cited[0].text)
-    if entails is not None and (crosses or share >= MIN_PARAPHRASE):
+    if entails is not None and share >= MIN_PARAPHRASE:
         probability = entails(text, "\n".join(sentence.text for sentence in cited))
         if probability >= MIN_ENTAILMENT:
             return Verdict(True, citations, share, f"entailed ({probability:.2f})")
     return Verdict(False, (), share, "not covered by the notes")
 
 
-def _contradiction(claim: Features, cited: Sequence[EvidenceSentence], context: Features) -> str:
-    """Why the claim cannot follow from what it cites, or an empty string."""
-    stated = union(sentence.features for sentence in cited)
-    if invented := claim.numbers - stated.numbers - context.numbers:
+def _is_foreign(evidence: Sequence[EvidenceSentence]) -> bool:
+    """Whether the notes are not in English, so that an English sentence shares few words with them."""
+    return any(detect_language(sentence.text) == "zh" for sentence in evidence)
+
+
+def _across_languages(
+    text: str, claim: Features, evidence: Sequence[EvidenceSentence], question: Features, entails: Entailment
+) -> Verdict:
+    """An English sentence over Chinese notes: numbers must agree, the best of the first passages must entail it."""
+    best: tuple[float, list[EvidenceSentence]] = (0.0, [])
+    by_passage: dict[int, list[EvidenceSentence]] = {}
+    for sentence in evidence:
+        by_passage.setdefault(sentence.passage.rank, []).append(sentence)
+    for _, sentences in sorted(by_passage.items())[:FOREIGN_PASSAGES]:
+        stated = union(sentence.features for sentence in sentences)
+        if claim.numbers - stated.numbers - question.numbers:
+            continue
+        probability = entails(text, sentences[0].passage.text)
+        if probability > best[0]:
+            best = probability, sentences
+    probability, sentences = best
+    if probability < MIN_FOREIGN_ENTAILMENT:
+        return Verdict(False, (), probability, "not entailed by any passage")
+    shared = sorted(sentences, key=lambda s: -len(claim.units & s.features.units))
+    return Verdict(True, (to_citation(shared[0]),), probability, f"entailed ({probability:.2f})")
+
+
+def _contradiction(
+    claim: Features, cited: Sequence[EvidenceSentence], question: Features, evidence: Sequence[EvidenceSentence]
+) -> str:
+    """Why the claim cannot follow from what it cites, or an empty string. Names may stand elsewhere in its passages."""
+    stated = union(part for sentence in cited for part in (sentence.features, sentence.title))
+    ranks = {sentence.passage.rank for sentence in cited}
+    named = union(s.features for s in evidence if s.passage.rank in ranks)
+    if invented := claim.numbers - stated.numbers - question.numbers:
         return f"number not in the notes: {', '.join(sorted(invented))}"
+    if invented := claim.latin - stated.latin - named.latin - question.latin:
+        return f"name not in the notes: {', '.join(sorted(invented))}"
     if turned := {word for word in claim.negated if word in stated.units and word not in stated.negated}:
         return f"negates what the notes assert: {', '.join(sorted(turned))}"
     return ""

@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import platformdirs
 import pytest
 
+from rag import model_store
 from rag.engine import LlamaEngine
 from rag.errors import EngineError, PromptTooLongError
 from rag.protocols import Generation, GenerationRequest
@@ -213,7 +213,7 @@ def chat_server() -> Iterator[ChatServer]:
 @pytest.fixture(scope="session")
 def small_model_path() -> Path:
     """The 0.5B model in the user's model cache; the test is skipped where it was not pulled."""
-    path = Path(platformdirs.user_cache_dir("mingbai")) / "models" / SMALL_MODEL / f"{SMALL_MODEL}.gguf"
+    path = model_store.root() / SMALL_MODEL / f"{SMALL_MODEL}.gguf"
     if not path.exists():
         pytest.skip(f"the small model is not on this machine; run: mingbai models pull {SMALL_MODEL}")
     return path

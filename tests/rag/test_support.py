@@ -1,6 +1,6 @@
 import pytest
 
-from rag.evidence import evidence_sentences, features, union
+from rag.evidence import evidence_sentences
 from rag.support import clean_sentence, judge_sentence
 from rag.types import Passage
 
@@ -28,8 +28,7 @@ def passage(text=TEXT, **changes):
 
 def judge(sentence, entails=None, passages=None):
     passages = passages or [passage()]
-    context = union(features(p.entry) for p in passages)
-    return judge_sentence(sentence, evidence_sentences(passages), context=context, entails=entails)
+    return judge_sentence(sentence, evidence_sentences(passages), question="", entails=entails)
 
 
 @pytest.mark.parametrize(
@@ -105,4 +104,4 @@ def test_typed_markers_are_removed(raw, clean):
 
 
 def test_without_evidence_nothing_is_supported():
-    assert not judge_sentence("云杉网络有 48 层。", [], context=features("云杉")).supported
+    assert not judge_sentence("云杉网络有 48 层。", [], question="云杉").supported
