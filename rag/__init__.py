@@ -14,10 +14,12 @@ from typing import TYPE_CHECKING
 from rag.settings import Settings
 from rag.types import Answer, Citation, Mode, Passage, Sentence, State, Support
 
-# torch and llama.cpp compute with OpenMP threads, which by default spin while they wait. Beside another busy program
-# two spinning threads were six times slower than two sleeping ones, and not faster alone (2026-11-22, two cores, bf16
-# matrix products: 8.0 ms against 1.3 ms). OpenMP reads this when the first of these libraries is loaded.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# torch and llama.cpp compute with OpenMP threads, which by default spin for long while they wait. Beside another busy
+# program that made two threads 3 to 20 times slower (bf16 matrix products 8.0 ms against 1.3 ms); on a quiet machine a
+# short spin is as fast as a long one, and none at all is 30 % slower in decoding (measured 2026-11-22 on two cores).
+# OpenMP reads this when the first of these libraries is loaded.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
 
 if TYPE_CHECKING:
     from rag.notebook import Notebook

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag import phrases
+from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences
 from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages
 from rag.protocols import GenerationRequest, GenerationStream, Generator
@@ -156,6 +157,8 @@ class Answering:
         )
         yield from self._check_while_writing(stream)
         result = stream.result
+        if result.finish == "cancelled":
+            raise GenerationCancelledError("The answer was cancelled. Ask again when you like.")
         self.book.tokens.update(
             prompt=result.prompt_tokens, completion=result.completion_tokens, reused=result.reused_tokens
         )

@@ -180,8 +180,10 @@ class GemmaEncoder:
         if width <= self._reach + 1:
             return {False: keys, True: keys}
         positions = torch.arange(width, device=self._device)
-        near = (positions[:, None] - positions).abs() <= self._reach
-        return {False: keys, True: near if keys is None else keys & near}
+        distance = (positions[:, None] - positions).abs()
+        near = distance <= self._reach
+        # Padding far from every token sees itself: a softmax over nothing is no number, and spreads.
+        return {False: keys, True: near if keys is None else keys & near | (distance == 0)}
 
     def _read_layer(self, weights: safe_open, number: int, kind: str) -> _Layer:
         def matrix(*names: str) -> Tensor:

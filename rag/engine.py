@@ -4,7 +4,6 @@ Questions wait in a bounded first-in, first-out queue and hold the engine for th
 Greedy decoding with no repeat penalty by default; equal requests give equal bytes, warm or cold.
 """
 
-import os
 import threading
 import weakref
 from collections.abc import Sequence
@@ -30,10 +29,6 @@ from rag.worker import Worker
 
 if TYPE_CHECKING:
     from rag.llama_adapter import Grammar, LlamaModel
-
-# How long threads of llama.cpp spin at a barrier before they sleep. With GNU OpenMP's own 300,000, one other
-# busy program makes decoding 3 to 20 times slower; with 1,000 it is as fast on a quiet machine (measured).
-_SPINS = "1000"
 
 
 class Engine:
@@ -274,9 +269,6 @@ def _load(path: Path, settings: EngineSettings) -> Engine:
             f"{path.name} needs about {needed / 1e9:.1f} GB with a context of {settings.context_size} tokens, "
             f"{available / 1e9:.1f} GB are free. Close programs, lower engine.context_size or use a smaller model."
         )
-    # OpenMP reads this while llama.cpp is loaded; what the user has set wins.
-    if "OMP_WAIT_POLICY" not in os.environ:
-        os.environ.setdefault("GOMP_SPINCOUNT", _SPINS)
     # Imported here: loading the native library is heavy, and only this thread needs it.
     from rag.llama_adapter import LlamaModel
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from rag import catalogue
-from rag.errors import GenerationCancelledError
 from rag.evidence import features
 from rag.protocols import Generation, GenerationRequest, Vectors
 from rag.settings import Settings
@@ -47,13 +46,14 @@ class FakeStream:
     def __iter__(self) -> Iterator[str]:
         for character in self._text:
             if self._cancel.is_set():
-                raise GenerationCancelledError("cancelled")
+                return
             self._sent += character
             yield character
 
     @property
     def result(self) -> Generation:
-        return Generation(self._sent, "stop", 10, len(self._sent), 0, 0.0, 0.1, 0.1)
+        finish = "cancelled" if self._cancel.is_set() else "stop"
+        return Generation(self._sent, finish, 10, len(self._sent), 0, 0.0, 0.1, 0.1)
 
     def cancel(self) -> None:
         self._cancel.set()

@@ -1,0 +1,167 @@
+import json
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+from fakes import FakeEmbedder, FakeGenerator
+
+from rag import build
+from rag.settings import Settings
+from ui import cli
+from ui.launch import command
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def mingbai(monkeypatch, capsys, tmp_path):
+    """Run the command line with fakes for the models; (exit code, standard output, standard error)."""
+    monkeypatch.setenv("MINGBAI_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text("")
+    monkeypatch.setattr(build, "make_embedder", lambda settings: FakeEmbedder())
+    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("云杉网络共有 48 层。"))
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["mingbai", *map(str, arguments)])
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = leaving.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def index(mingbai, tmp_path):
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("### 云杉网络(SpruceNet)\n    云杉网络共有 48 层。\n", encoding="utf-8")
+    code, _, err = mingbai("ingest", notes, "--index", tmp_path / "index")
+    assert code == 0, err
+    return tmp_path / "index"
+
+
+def test_an_answer_is_printed_once_with_its_source(mingbai, index):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index)
+    assert code == 0
+    assert out.count("云杉网络共有 48 层。[1]") == 1
+    assert "a.txt:2 云杉网络" in out
+
+
+def test_json_is_the_one_schema_and_nothing_else(mingbai, index):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index, "--json")
+    assert (code, json.loads(out)["state"]) == (0, "answered")
+
+
+def test_a_refusal_exits_with_three(mingbai, index, monkeypatch):
+    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("它获得了最佳论文奖。"))
+    code, out, _ = mingbai("ask", "云杉网络获过什么奖？", "--index", index)
+    assert code == 3
+    assert "云杉网络" in out
+
+
+def test_own_knowledge_says_so(mingbai, index):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index, "--mode", "rog")
+    assert code == 0
+    assert out.startswith("（未查阅笔记")
+
+
+def test_search_prints_passages(mingbai, index):
+    code, out, _ = mingbai("search", "云杉网络", "--index", index, "-k", "1", "--json")
+    (passage,) = json.loads(out)["passages"]
+    assert code == 0
+    assert (passage["file"], passage["found_by"]["dense"]) == ("a.txt", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["ask", "？！"], 2, "holds no word"),
+        (["ask", "云杉", "--mode", "xyz"], 2, "--mode is one of"),
+        (["search", "云杉", "--leg", "sideways"], 2, "--leg is one of"),
+        (["search", "云杉", "--set", "retrieval.kk=3"], 2, "nearest known one"),
+        (["search", "云杉", "--set", "retrieval.k"], 2, "KEY=VALUE"),
+        (["search", "云杉", "-k", "-1"], 2, "must be 0 or more"),
+    ],
+    ids=str,
+)
+def test_usage_errors_exit_with_two_and_say_what_to_do(mingbai, index, arguments, code, message):
+    got, _, err = mingbai(*arguments, "--index", index)
+    assert got == code
+    assert message in err
+
+
+def test_a_missing_index_exits_with_one_and_names_the_command(mingbai, tmp_path):
+    code, _, err = mingbai("ask", "云杉", "--index", tmp_path / "none")
+    assert code == 1
+    assert "make ingest" in err
+
+
+def test_nothing_to_ingest_is_an_error(mingbai, tmp_path):
+    (tmp_path / "empty").mkdir()
+    code, _, err = mingbai("ingest", tmp_path / "empty", "--index", tmp_path / "index")
+    assert code == 1
+    assert "No notes could be read" in err
+
+
+def test_an_ingest_reports_every_file(mingbai, tmp_path):
+    notes = tmp_path / "mixed"
+    notes.mkdir()
+    (notes / "good.md").write_text("# 甲\n乙。\n", encoding="utf-8")
+    (notes / "bad.md").write_bytes(b"")
+    code, out, _ = mingbai("ingest", notes, "--index", tmp_path / "index", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert {f["file"]: f["status"] for f in report["files"]} == {"good.md": "added", "bad.md": "failed"}
+
+
+def test_doctor_finds_a_missing_index(mingbai, tmp_path):
+    code, out, _ = mingbai("doctor", "--index", tmp_path / "none", "--json")
+    findings = {f["name"]: f for f in json.loads(out)}
+    assert code == 1
+    assert not findings[f"index {tmp_path / 'none'}"]["healthy"]
+    assert "gpu_layers" in findings["acceleration"]["message"]
+
+
+def test_config_prints_what_is_in_force(mingbai):
+    code, out, _ = mingbai("config", "--set", "retrieval.k=9")
+    assert (code, json.loads(out)["retrieval"]["k"]) == (0, 9)
+
+
+def test_the_page_listens_on_loopback_only_and_sends_nothing_home():
+    flags = command(Settings())
+    assert "--server.address=127.0.0.1" in flags
+    assert "--browser.gatherUsageStats=false" in flags
+    assert "--server.enableXsrfProtection=true" in flags
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "example.org", "::"])  # noqa: S104 - must be refused
+def test_other_addresses_are_refused(host):
+    with pytest.raises(Exception, match="may only listen on this machine"):
+        command(Settings(ui={"host": host}))
+
+
+def test_every_make_target_of_the_readme_exists_and_is_listed():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    for target in ("help", "install", "models", "ingest", "ask", "chat", "test", "check", "eval", "bench", "clean"):
+        assert f"\n{target}:" in makefile
+    assert "make ask" in readme
+    assert "make test" in readme
+
+
+def test_constraints_pin_every_direct_dependency():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    pinned = {
+        line.split("==")[0].lower().replace("_", "-")
+        for line in (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+        if "==" in line
+    }
+    extras = project["optional-dependencies"]
+    for requirement in [*project["dependencies"], *extras["cpu"], *extras["chroma"], *extras["dev"]]:
+        name = requirement.split(">")[0].split("=")[0].lower()
+        assert name in pinned, requirement
