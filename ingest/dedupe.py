@@ -109,7 +109,9 @@ def merge(chunks: Sequence[Chunk]) -> tuple[list[Chunk], DuplicateReport]:
         places[one.kept.chunk_id] += [_span(one.dropped), *one.dropped.also_at]
     dropped = {one.dropped.chunk_id for one in merges}
     kept = [
-        replace(chunk, also_at=(*chunk.also_at, *places[chunk.chunk_id])) if chunk.chunk_id in places else chunk
+        replace(chunk, also_at=tuple(dict.fromkeys([*chunk.also_at, *places[chunk.chunk_id]])))
+        if chunk.chunk_id in places
+        else chunk
         for chunk in chunks
         if chunk.chunk_id not in dropped
     ]

@@ -1,6 +1,5 @@
 """The reranker: order and legs as a pure function, then a tiny cross-encoder through the library."""
 
-import json
 import socket
 
 import pytest
@@ -104,16 +103,27 @@ def test_a_tiny_cross_encoder_orders_by_its_scores(make_tiny, monkeypatch, capfd
     assert {p.chunk_id: round(p.score, 2) for p in again} == {p.chunk_id: round(p.score, 2) for p in found}
 
 
-@pytest.mark.slow
-def test_the_breadcrumb_is_read_too(make_tiny):
-    reranker = CrossEncoderReranker(make_tiny(1))
-    found = reranker.rerank("残差", [passage(1, "梯度", ("残差",)), passage(2, "梯度", ("卷积",))])
-    assert found[0].score != found[1].score
+class FakeModel:
+    """Scores a pair by how long its passage is."""
+
+    def __init__(self):
+        self.pairs = []
+
+    def predict(self, pairs, **_):
+        self.pairs += pairs
+        return [float(len(text)) for _, text in pairs]
+
+
+def test_the_breadcrumb_is_read_with_the_text(tmp_path):
+    (tmp_path / "config.json").write_text("{}")
+    reranker = CrossEncoderReranker(tmp_path)
+    reranker._model = FakeModel()
+    found = reranker.rerank("问", [passage(1, "短"), passage(2, "梯度", ("网络", "残差"))])
+    assert reranker._model.pairs == [("问", "短"), ("问", "网络 > 残差\n梯度")]
+    assert [p.chunk_id for p in found] == ["c2", "c1"]
 
 
 @pytest.mark.slow
 def test_a_classifier_is_no_reranker(make_tiny):
-    folder = make_tiny(3)
-    assert json.loads((folder / "config.json").read_text())
     with pytest.raises(ModelError, match="3 scores"):
-        CrossEncoderReranker(folder).rerank("残差", [passage(1)])
+        CrossEncoderReranker(make_tiny(3)).rerank("残差", [passage(1)])
