@@ -138,7 +138,8 @@ class Answering:
         started = time.perf_counter()
         messages = fill(self.mode, self.language, self._values(), Tail.JUDGE)
         probability = self.generator.choose(messages, phrases.YES_NO[self.language])[0]
-        threshold = self.settings.generation.sufficiency
+        generation = self.settings.generation
+        threshold = generation.sufficiency_zh if self.language == "zh" else generation.sufficiency_en
         self.book.time("judge", started, sufficient=round(probability, 4), threshold=threshold)
         return probability >= threshold
 

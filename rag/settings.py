@@ -87,7 +87,8 @@ class GenerationSettings(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: int = 0
     max_tokens: Annotated[int, Field(ge=1, le=8192)] = 320
-    sufficiency: Fraction = 0.3
+    sufficiency_zh: Fraction = 0.8
+    sufficiency_en: Fraction = 0.5
 
 
 class EngineSettings(Section):
