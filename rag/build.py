@@ -29,6 +29,7 @@ def make_embedder(settings: Settings) -> Embedder:
         model_hash=card.sha256,
         query_prompt=card.prompts["query"],
         document_template=card.prompts["document"],
+        missing_title=card.prompts.get("title", ""),
     )
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rag import build, manifest
 from rag.errors import DamagedIndexError, StaleIndexError
 from rag.manifest import REBUILD, Manifest
-from rag.protocols import DenseIndex, LexicalIndex
+from rag.protocols import Closeable, DenseIndex, LexicalIndex
 from rag.settings import Settings
 from rag.store import FILE, Store
 from rag.terms import TermIndex
@@ -38,6 +38,8 @@ class Index:
     def close(self) -> None:
         """Close the files. Idempotent."""
         self.store.close()
+        if isinstance(self.dense, Closeable):
+            self.dense.close()
 
 
 def open_index(index_dir: Path, settings: Settings) -> Index:

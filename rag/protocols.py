@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,6 +40,14 @@ class DenseIndex(Protocol):
 
     def search(self, query: Vectors, k: int) -> list[tuple[int, float]]:
         """The best ``min(k, n)`` rows as (row, score), best first; ties by row. Empty for k <= 0 or n = 0."""
+
+
+@runtime_checkable
+class Closeable(Protocol):
+    """What holds files or threads."""
+
+    def close(self) -> None:
+        """Let go of them. Idempotent."""
 
 
 class LexicalIndex(Protocol):
