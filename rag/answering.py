@@ -10,8 +10,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rag import phrases
+from rag.conflict import conflicts
 from rag.errors import GenerationCancelledError
-from rag.evidence import EvidenceSentence, evidence_sentences
+from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
 from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages
 from rag.protocols import GenerationRequest, GenerationStream, Generator
 from rag.settings import Settings
@@ -102,8 +103,9 @@ class Answering:
                 return
         yield Stage("write", {"passages": len(self.passages)})
         yield from self._write()
-        if self.mode is Mode.RCG and not self.book.sentences:
-            self.state = State.REFUSED
+        if self.mode is Mode.RCG:
+            yield from self._show_conflicts()
+            self.state = State.REFUSED if not self.book.sentences else self.state
 
     def answer(self) -> Answer:
         """The answer as it stands after the events."""
@@ -200,6 +202,20 @@ class Answering:
         if verdict.supported:
             return Sentence(text, Support.CITED, verdict.citations)
         return None if self.mode is Mode.RCG else Sentence(text, Support.OWN)
+
+    def _show_conflicts(self) -> Iterator[Event]:
+        """Put what the notes say differently elsewhere beside what was cited."""
+        shown = {(c.file, c.start) for sentence in self.book.sentences for c in sentence.citations}
+        cited = [e for e in self._evidence if (e.passage.file, e.start) in shown]
+        for _, other in conflicts(cited, self._evidence):
+            if (other.passage.file, other.start) in shown:
+                continue
+            shown.add((other.passage.file, other.start))
+            self.state = State.CONFLICT
+            text = phrases.elsewhere(self.language, " ".join(other.text.split()))
+            sentence = Sentence(text, Support.CITED, (to_citation(other),))
+            self.book.sentences.append(sentence)
+            yield Checked(sentence)
 
     def _entails(self, sentence: str, evidence: str) -> float:
         language = detect_language(sentence)

@@ -24,6 +24,7 @@ _OWN_KNOWLEDGE = {
     "en": "(The notes were not consulted: this is the model's own knowledge.)",
 }
 _OWN_SENTENCE = {"zh": "〔模型知识〕", "en": " [model's own]"}
+_ELSEWHERE = {"zh": "笔记另一处的说法不同：“{quote}”", "en": "The notes say otherwise elsewhere: “{quote}”"}
 _REFUSAL = {"zh": "笔记里没有写到这个问题的答案。", "en": "The notes do not hold the answer to this question."}
 _NEAREST = {"zh": "最接近的条目：{names}。", "en": " The nearest entries: {names}."}
 
@@ -41,6 +42,11 @@ def compose(mode: Mode, language: str, sentences: Sequence[Sentence]) -> str:
     joint = "" if language == "zh" else " "
     body = joint.join(marked(mode, language, sentence) for sentence in sentences)
     return preface(mode, language) + body
+
+
+def elsewhere(language: str, quote: str) -> str:
+    """A sentence that puts a contradicting place of the notes beside the answer."""
+    return _ELSEWHERE[language].format(quote=quote)
 
 
 def preface(mode: Mode, language: str) -> str:

@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 
 import pytest
 from fakes import FakeGenerator
@@ -122,3 +123,20 @@ def test_the_schema_is_plain_json_with_the_agreed_names():
     assert tree["sentences"][0]["citations"][0].keys() == citation
     named = {"rank", "chunk_id", "file", "entry", "start", "end", "score", "found_by", "text"}
     assert named <= tree["passages"][0].keys()
+
+
+def test_notes_that_contradict_each_other_are_shown_side_by_side():
+    other = replace(passage("云杉网络由林望提出，共有 64 层。", rank=2), file="b.md")
+    answer = stream("云杉网络共有 48 层。", passages=[passage(), other])[0].result
+    assert answer.state is State.CONFLICT
+    assert "48" in answer.text
+    assert "64" in answer.text
+    assert {c.marker for s in answer.sentences for c in s.citations} == {1, 2}
+
+
+def test_numbers_of_another_thing_are_no_contradiction():
+    other = Passage(
+        2, "c2", "b.md", "雪松网络", 0, 20, 1.0, {}, "雪松网络由林望提出，共有 64 层。", line_start=1, line_end=1
+    )
+    answer = stream("云杉网络共有 48 层。", passages=[passage(), other])[0].result
+    assert answer.state is State.ANSWERED
