@@ -250,3 +250,25 @@ def test_progress_counts_up_to_the_total(notes, index):
         done = [(d, t) for s, d, t in seen if s == stage]
         assert done[-1][0] == done[-1][1]
         assert done == sorted(done)
+
+
+@pytest.mark.parametrize(
+    "backends",
+    [
+        {"dense.backend": "chroma"},
+        {"dense.backend": "chroma", "dense.metric": "l2"},
+        {"dense.metric": "l1"},
+        {"dense.metric": "l2"},
+        {"dense.metric": "ip"},
+        {"lexical.backend": "rank_bm25"},
+        {"retrieval.fusion": "rrf"},
+    ],
+    ids=str,
+)
+def test_every_backend_carries_the_whole_way(notes, index, backends):
+    settings = load(backends)
+    run(notes, index, settings=settings)
+    with Notebook(index, settings, embedder=FakeEmbedder()) as notebook:
+        best = notebook.search("水杉用几个通道？", 3)
+    assert "128" in best[0].text
+    assert not run(notes, index, settings=settings).changed
