@@ -13,7 +13,7 @@ from rag.followup import standalone
 from rag.index import Index, open_index
 from rag.pack import pack
 from rag.prompting import prompt_hash, render_passage
-from rag.protocols import Embedder, Generator
+from rag.protocols import Embedder, Generator, Reranker
 from rag.retrieval import Retrieval
 from rag.settings import Settings, load
 from rag.text import detect_language, is_meaningful
@@ -51,6 +51,7 @@ class Notebook:
         self.index: Index = open_index(Path(index_dir), self.settings)
         self._generator = generator
         self._embedder = embedder
+        self._reranker: Reranker | None = None
         self._loading = threading.Lock()
 
     @property
@@ -160,7 +161,10 @@ class Notebook:
         self.close()
 
     def _retrieval(self) -> Retrieval:
-        return Retrieval(self.index, self.embedder, self.settings.retrieval)
+        with self._loading:
+            if self._reranker is None:
+                self._reranker = build.make_reranker(self.settings)
+        return Retrieval(self.index, self.embedder, self.settings.retrieval, self._reranker)
 
     def _answer(self, question: str, mode: Mode, passages: Sequence[Passage], book: Draftbook) -> AnswerStream:
         packed, dropped = pack(passages, self.settings.pack.budget_tokens, self._cost)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from rag.fusion import convex, ordered, rrf
 from rag.index import Index
-from rag.protocols import Embedder
+from rag.protocols import Embedder, Reranker
 from rag.settings import RetrievalSettings
 from rag.types import Chunk, Leg, Passage
 
@@ -18,6 +18,8 @@ LINK_PLACE = 3
 LINK_MIN_RARITY = 0.6
 LINKS_READ = 40
 LINK_DEPTH = 500
+# A cross-encoder reads each of these with the question.
+RERANK_DEPTH = 20
 
 
 @dataclass(slots=True)
@@ -36,17 +38,25 @@ class Found:
 
 
 class Retrieval:
-    """Hybrid search over one opened index. Holds no state between queries."""
+    """Hybrid search over one opened index, reranked when a reranker is set. Holds no state between queries."""
 
-    def __init__(self, index: Index, embedder: Embedder, settings: RetrievalSettings) -> None:
+    def __init__(
+        self, index: Index, embedder: Embedder, settings: RetrievalSettings, reranker: Reranker | None = None
+    ) -> None:
         self._index = index
         self._embedder = embedder
         self._settings = settings
+        self._reranker = reranker
 
     def search(self, query: str, k: int, *, leg: Leg = Leg.HYBRID) -> list[Passage]:
         """The best ``k`` passages, best first; fewer when fewer match. Empty for k = 0."""
         if k == 0:
             return []
+        if leg is Leg.HYBRID and self._reranker is not None:
+            return self._reranker.rerank(query, self._fused(query, max(k, RERANK_DEPTH), leg))[:k]
+        return self._fused(query, k, leg)
+
+    def _fused(self, query: str, k: int, leg: Leg) -> list[Passage]:
         depth = max(k, self._settings.candidates)
         legs = (Leg.TERM, Leg.DENSE, Leg.LEXICAL) if leg is Leg.HYBRID else (leg,)
         found = Found({one: self._search_leg(one, query, depth) for one in legs})

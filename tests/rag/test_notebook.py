@@ -1,8 +1,11 @@
+from dataclasses import replace
+
 import pytest
 from fakes import FakeEmbedder, FakeGenerator
 
 import rag
 from ingest import ingest
+from rag import build
 from rag.errors import QuestionError
 from rag.followup import standalone
 from rag.notebook import MAX_QUESTION_CHARS, Notebook
@@ -125,6 +128,24 @@ def test_only_what_points_back_needs_history(question, points_back):
 def test_the_fingerprint_names_everything_that_changes_answers(notebook):
     fingerprint = notebook.fingerprint()
     assert {"embedding model", "chunker", "tokenizer", "generator", "prompt rcg.zh"} <= fingerprint.keys()
+
+
+def test_a_reranker_decides_the_order_and_says_so(index, monkeypatch):
+    class Backwards:
+        def rerank(self, question, passages):
+            turned = list(reversed(passages))
+            return [
+                replace(p, rank=rank, score=-rank, found_by={**p.found_by, Leg.RERANK: rank})
+                for rank, p in enumerate(turned, 1)
+            ]
+
+    with Notebook(index, Settings(), embedder=FakeEmbedder()) as plain:
+        before = plain.search("云杉网络有几层？", 3)
+    monkeypatch.setattr(build, "make_reranker", lambda settings: Backwards())
+    with Notebook(index, Settings(), embedder=FakeEmbedder()) as reranked:
+        after = reranked.search("云杉网络有几层？", 1)
+    assert after[0].chunk_id == before[-1].chunk_id
+    assert after[0].found_by[Leg.RERANK] == 1
 
 
 def test_the_exports_are_pinned():
