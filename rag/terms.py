@@ -1,31 +1,39 @@
-"""Names of entries inside a question: exact, whatever the case and script, or nearly right."""
+"""The term index: which entries does a question name, and where are their chunks."""
 
 import json
 import math
 import re
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from bisect import bisect_left, bisect_right
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import cached_property
+from itertools import accumulate, groupby, pairwise
 from pathlib import Path
-
-from rapidfuzz import fuzz, process
 
 from rag.errors import DamagedIndexError
 from rag.manifest import REBUILD
-from rag.text import HAN, fold
+from rag.names import Match, Names, key_of
+from rag.text import fold, fold_with_map
+from rag.tokens import FUNCTION_WORDS
 from rag.types import Chunk, Entry
 
 # An entry with more chunks is a chapter: its name says little about which of them answers.
 MAX_ROWS = 12
-MIN_NAME_CHARS = 2
-# Shorter words have too many neighbours to guess from.
-MIN_FUZZY_LATIN = 5
-MIN_FUZZY_HAN = 5
-MIN_SIMILARITY = 85.0
 FUZZY_FACTOR = 0.7
 OTHER_CASE_FACTOR = 0.9
-_WORD = re.compile(r"[^\W_\u2e80-\U000323af](?:[\w.+/-]*[^\W_\u2e80-\U000323af])?")
-_LATIN = re.compile(r"[^\W_\u2e80-\U000323af]")
+# A name of one character is a common character far more often than that entry.
+ONE_CHARACTER_FACTOR = 0.3
+# Names below this stand in every other note ("训练", "层"): neither a part of a comparison nor a near entry.
+WEAK_SCORE = 0.3
+# A name of few pairs of characters must not look near only because it is short.
+NEAREST_DAMPING = 2
+
+_COMPARED = re.compile(
+    r"区别|不同|差异|差别|差在|对比(?!学习|损失)|比较|相比|比起|异同|优劣|哪[个种一]?更|谁更"
+    r"|\b(?:differ|differs|difference|differences|different|compare|compared|comparison|versus|vs|better)\b"
+)
+_JOINED = re.compile(r"\s*(?:和|与|跟|同|及|以及|还是|或|或者|对|比|、|/|&|,|，|vs\.?|versus|and|or|from|with|to)\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,12 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class TermHit:
-    """A term that was found in a question: which name, where (span in the folded question), how surely (0 to 1)."""
+    """A term that a question names.
+
+    ``question[start:end]`` is where; ``name`` is what it matched, folded; ``exact`` when it is written letter by
+    letter as the entry writes it. ``score`` is 0 to 1: how rare the name is in the notes, less for another case
+    and for a misspelt name.
+    """
 
     term: int
     name: str
@@ -53,17 +66,15 @@ class TermHit:
 class TermIndex:
     """All names of all entries. Several entries may share a name; then all of them are found."""
 
-    def __init__(self, terms: Sequence[Term], rarity: dict[str, float]) -> None:
+    def __init__(self, terms: Sequence[Term], rarity: Mapping[str, float]) -> None:
         self.terms = tuple(terms)
-        self._rarity = rarity
-        self._by_name: dict[str, list[int]] = defaultdict(list)
-        for number, term in enumerate(self.terms):
-            for name in dict.fromkeys(fold(name) for name in term.names):
-                if len(name) >= MIN_NAME_CHARS:
-                    self._by_name[name].append(number)
-        self._longest = max(map(len, self._by_name), default=0)
-        self._latin = [n for n in self._by_name if len(n) >= MIN_FUZZY_LATIN and not HAN.search(n)]
-        self._han = [n for n in self._by_name if len(n) >= MIN_FUZZY_HAN and HAN.search(n)]
+        self._rarity = dict(rarity)
+        self._by_key: dict[str, list[int]] = defaultdict(list)
+        folded = [dict.fromkeys(filter(str.strip, map(fold, term.names))) for term in self.terms]
+        for number, names in enumerate(folded):
+            for key in dict.fromkeys(map(key_of, names)):
+                self._by_key[key].append(number)
+        self._names = Names(name for names in folded for name in names)
 
     @classmethod
     def from_entries(cls, entries: Sequence[Entry], chunks: Sequence[Chunk]) -> "TermIndex":
@@ -73,11 +84,19 @@ class TermIndex:
             places[chunk.file].append((chunk.start, chunk.end, row))
             for other in chunk.also_at:
                 places[other.file].append((other.start, other.end, row))
-        terms = []
-        for entry in entries:
-            rows = [row for start, end, row in places[entry.file] if start < entry.end and end > entry.start]
-            terms.append(Term(entry.title, (entry.title, *entry.aliases), entry.file, tuple(dict.fromkeys(rows))))
-        return cls(terms, _rarity(terms, chunks))
+        spans = {file: _Places(sorted(found)) for file, found in places.items()}
+        nowhere = _Places([])
+        terms = [
+            Term(
+                entry.title,
+                tuple(dict.fromkeys((entry.title, *entry.aliases))),
+                entry.file,
+                spans.get(entry.file, nowhere).rows(entry.start, entry.end),
+            )
+            for entry in entries
+        ]
+        bare = cls(terms, {})
+        return cls(terms, bare._rarities([chunk.text for chunk in chunks]))
 
     def names(self) -> list[str]:
         """Every name as it is written, without repetition."""
@@ -92,24 +111,56 @@ class TermIndex:
         """The terms that a text names, surest first.
 
         The longest names win and do not overlap. A Latin name must stand free of other Latin letters. A name in
-        exactly the asked case goes before the same letters in another case. Words that match no name may be
-        misspelt ones.
+        exactly the asked case goes before the same letters in another case. Words of a question that match no name
+        may be misspelt ones. Empty for ``limit <= 0``.
         """
-        folded = fold(question)
-        hits: list[TermHit] = []
-        taken = [False] * len(folded)
-        for start, end in self._spans(folded):
-            if not any(taken[start:end]):
-                taken[start:end] = [True] * (end - start)
-                hits += self._hits(folded[start:end], question, (start, end))
-        rest = "".join(" " if used else character for used, character in zip(taken, folded, strict=True))
-        hits += self._misspelt(rest, {hit.term for hit in hits})
-        return sorted(hits, key=lambda hit: (-hit.score, hit.start, hit.term))[:limit]
+        folded, sources = fold_with_map(question)
+        matches = self._names.longest(folded)
+        hits = [hit for match in matches for hit in self._hits(match, question, sources)]
+        known = {hit.term for hit in hits}
+        for match in self._names.misspelt(folded, matches):
+            hits += [hit for hit in self._hits(match, question, sources) if hit.term not in known]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.start, hit.term))[: max(limit, 0)]
+
+    def parts(self, question: str) -> list[tuple[TermHit, ...]]:
+        """The things that a question compares, in the order of the question, each with all its readings.
+
+        Names that are joined ("A 和 B", "A vs B") are the parts; without any, all names of a question that speaks
+        of a difference. Empty when the question compares nothing or names fewer than two different entries. Very
+        common names are no parts.
+        """
+        found = [hit for hit in self.lookup(question, limit=len(self.terms)) if hit.score >= WEAK_SCORE]
+        hits = sorted(found, key=lambda hit: (hit.start, -hit.score))
+        groups = [tuple(group) for _, group in groupby(hits, key=lambda hit: (hit.start, hit.end))]
+        joined = [
+            _JOINED.fullmatch(fold(question[left[0].end : right[0].start])) is not None
+            for left, right in pairwise(groups)
+        ]
+        if any(joined):
+            kept = [a or b for a, b in zip([False, *joined], [*joined, False], strict=True)]
+            groups = [group for group, is_joined in zip(groups, kept, strict=True) if is_joined]
+        elif not _COMPARED.search(fold(question)):
+            return []
+        distinct = {frozenset(hit.term for hit in group): group for group in reversed(groups)}
+        return list(reversed(distinct.values())) if len(distinct) > 1 else []
+
+    def nearest(self, question: str, n: int = 3) -> list[str]:
+        """Titles of the entries that come closest to a question, best first, at most ``n``, none twice.
+
+        Entries that it names go first, then those whose names share most pairs of neighbouring characters with it.
+        """
+        near: dict[int, float] = defaultdict(float)
+        near |= {hit.term: 1 + hit.score for hit in self.lookup(question) if hit.score >= WEAK_SCORE}
+        shared = Counter(name for pair in _pairs(fold(question)) for name in self._by_pair.get(pair, ()))
+        for (number, size), count in shared.items():
+            near[number] = max(near[number], count / (size + NEAREST_DAMPING))
+        best = sorted(near, key=lambda number: (-near[number], number))
+        return list(dict.fromkeys(self.terms[number].title for number in best))[: max(n, 0)]
 
     def save(self, file: Path) -> None:
         """Write the index as JSON."""
         tree = {"terms": [asdict(term) for term in self.terms], "rarity": self._rarity}
-        file.write_text(json.dumps(tree, ensure_ascii=False), encoding="utf-8")
+        file.write_text(json.dumps(tree, ensure_ascii=True), encoding="ascii")
 
     @classmethod
     def load(cls, file: Path) -> "TermIndex":
@@ -121,52 +172,55 @@ class TermIndex:
         try:
             tree = json.loads(file.read_text(encoding="utf-8"))
             terms = [Term(t["title"], tuple(t["names"]), t["file"], tuple(t["rows"])) for t in tree["terms"]]
-            return cls(terms, tree["rarity"])
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return cls(terms, {key_of(name): float(rarity) for name, rarity in tree["rarity"].items()})
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise DamagedIndexError(f"The term index {file} cannot be read ({error}). {REBUILD}") from error
 
-    def _spans(self, folded: str) -> list[tuple[int, int]]:
-        """Where names stand in a folded text, longest first."""
-        found = [
-            (start, end)
-            for start in range(len(folded))
-            for end in range(start + MIN_NAME_CHARS, min(len(folded), start + self._longest) + 1)
-            if folded[start:end] in self._by_name and _stands_free(folded, start, end)
-        ]
-        return sorted(found, key=lambda span: (span[0] - span[1], span[0]))
+    @cached_property
+    def _by_pair(self) -> dict[str, list[tuple[int, int]]]:
+        """For each pair of characters the names that hold it, as (term, number of pairs in the name)."""
+        found: dict[str, list[tuple[int, int]]] = defaultdict(list)
+        for number, term in enumerate(self.terms):
+            for pairs in dict.fromkeys(frozenset(_pairs(fold(name))) for name in term.names):
+                for pair in sorted(pairs):
+                    found[pair].append((number, len(pairs)))
+        return found
 
-    def _hits(self, name: str, question: str, span: tuple[int, int]) -> Iterator[TermHit]:
-        written = [any(n in question for n in self.terms[t].names if fold(n) == name) for t in self._by_name[name]]
-        for number, exact in zip(self._by_name[name], written, strict=True):
+    def _hits(self, match: Match, question: str, sources: Sequence[int]) -> Iterator[TermHit]:
+        start = sources[match.start]
+        end = sources[match.end] if match.end < len(sources) else len(question)
+        asked = question[start:end].strip()
+        if match.key in FUNCTION_WORDS and asked == asked.casefold():
+            return  # "can" is the verb, "CAN" may be an entry
+        numbers = self._by_key[match.key]
+        written = [asked in self.terms[number].names for number in numbers]
+        score = self._rarity.get(match.key, 1.0)
+        score *= FUZZY_FACTOR * match.similarity if match.similarity < 1 else 1.0
+        score *= ONE_CHARACTER_FACTOR if len(match.key) == 1 else 1.0
+        for number, exact in zip(numbers, written, strict=True):
             factor = 1.0 if exact or not any(written) else OTHER_CASE_FACTOR
-            yield TermHit(number, name, *span, exact, factor * self._rarity.get(name, 1.0))
+            yield TermHit(number, match.key, start, start + len(question[start:end].rstrip()), exact, factor * score)
 
-    def _misspelt(self, rest: str, known: set[int]) -> Iterator[TermHit]:
-        guesses = [(m.group(), m.span(), self._latin, fuzz.ratio) for m in _WORD.finditer(rest)]
-        guesses = [guess for guess in guesses if len(guess[0]) >= MIN_FUZZY_LATIN]
-        guesses += [(run, (0, 0), self._han, fuzz.partial_ratio) for run in rest.split() if len(run) >= MIN_FUZZY_HAN]
-        for text, span, names, scorer in guesses:
-            best = process.extractOne(text, names, scorer=scorer, score_cutoff=MIN_SIMILARITY)
-            # People rarely miss the first letter; ordinary English words that resemble a name often differ in it.
-            if not best or (names is self._latin and best[0][0] != text[0]):
-                continue
-            for number in self._by_name[best[0]]:
-                if number not in known:
-                    known.add(number)
-                    score = FUZZY_FACTOR * best[1] / 100 * self._rarity.get(best[0], 1.0)
-                    yield TermHit(number, best[0], *span, False, score)
+    def _rarities(self, texts: Sequence[str]) -> dict[str, float]:
+        """For each name 1 when no text holds it, down to 0 when all do (a scaled inverse document frequency)."""
+        holders = Counter(key for text in texts for key in {match.key for match in self._names.every(fold(text))})
+        total = math.log(1 + len(texts)) or 1.0
+        return {key: round(1 - math.log(1 + count) / total, 4) for key, count in sorted(holders.items())}
 
 
-def _stands_free(text: str, start: int, end: int) -> bool:
-    """Whether no Latin letter or digit continues a Latin name on either side."""
-    before = start > 0 and _LATIN.match(text[start]) and _LATIN.match(text[start - 1])
-    after = end < len(text) and _LATIN.match(text[end - 1]) and _LATIN.match(text[end])
-    return not before and not after
+class _Places:
+    """Spans of chunks in one file, by start."""
+
+    def __init__(self, spans: Sequence[tuple[int, int, int]]) -> None:
+        self._spans = spans
+        self._starts = [start for start, _, _ in spans]
+        self._furthest = list(accumulate((end for _, end, _ in spans), max))
+
+    def rows(self, start: int, end: int) -> tuple[int, ...]:
+        """Rows of the chunks that overlap a span, in the order of the file."""
+        possible = self._spans[bisect_right(self._furthest, start) : bisect_left(self._starts, end)]
+        return tuple(dict.fromkeys(row for _, chunk_end, row in possible if chunk_end > start))
 
 
-def _rarity(terms: Sequence[Term], chunks: Sequence[Chunk]) -> dict[str, float]:
-    """For each name 1 when no other chunk holds it, down to 0 when all do (a scaled inverse document frequency)."""
-    texts = [fold(chunk.text) for chunk in chunks]
-    total = math.log(1 + len(texts)) or 1.0
-    names = dict.fromkeys(fold(name) for term in terms for name in term.names)
-    return {name: round(1 - math.log(1 + sum(name in text for text in texts)) / total, 4) for name in names}
+def _pairs(folded: str) -> set[str]:
+    return {folded[at : at + 2] for at in range(len(folded) - 1) if folded[at : at + 2].isalnum()}

@@ -109,6 +109,71 @@ def test_it_reads_back_as_it_was_written(tmp_path):
     assert again.lookup("P-tuning 和 RCG") == TERMS.lookup("P-tuning 和 RCG")
 
 
+@pytest.mark.parametrize(
+    ("question", "written"),
+    [
+        ("ﬁne ＲＣＧ 呢", "ＲＣＧ"),
+        ("ﬁﬁ檢索中心型生成？", "檢索中心型生成"),
+        ("用 P-Tuning v2", "P-Tuning"),
+        ("錯 sentense-bert 吗", "sentense-bert"),
+    ],
+)
+def test_the_span_lies_in_the_question_as_it_was_written(question, written):
+    hit = TERMS.lookup(question)[0]
+    assert question[hit.start : hit.end] == written
+
+
+def test_a_misspelt_name_scores_below_the_same_name_written_right():
+    wrong, right = TERMS.lookup("sentense-bert")[0], TERMS.lookup("Sentence-BERT")[0]
+    assert wrong.term == right.term
+    assert wrong.score < right.score
+    assert right.exact
+    assert not wrong.exact
+
+
+def test_a_function_word_is_no_acronym():
+    entry = Entry("d.md", "CAN", (), ("CAN",), 0, 0, 10)
+    index = TermIndex.from_entries([entry], [])
+    assert index.lookup("why can a network learn") == []
+    assert [hit.name for hit in index.lookup("CAN 是什么")] == ["can"]
+
+
+def test_limit():
+    assert len(TERMS.lookup("RCG 和 AE", limit=1)) == 1
+    assert TERMS.lookup("RCG", limit=0) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "titles"),
+    [
+        ("RCG 和 Sentence-BERT 的区别", ["RCG", "Sentence-BERT"]),
+        ("Sentence-BERT vs RCG", ["Sentence-BERT", "RCG"]),
+        ("difference between RCG and SBERT", ["RCG", "Sentence-BERT"]),
+        ("RCG 跟多头注意力机制哪个更快", ["RCG", "多头注意力机制"]),
+        ("RCG 好用，Sentence-BERT 有什么不同", ["RCG", "Sentence-BERT"]),
+        ("RCG 里的 Sentence-BERT 是做什么的", []),
+        ("RCG 和检索中心型生成", []),
+        ("RCG 有什么不同", []),
+        ("今天天气", []),
+    ],
+)
+def test_the_parts_of_a_comparison(question, titles):
+    assert [TERMS.terms[group[0].term].title for group in TERMS.parts(question)] == titles
+
+
+def test_a_part_holds_all_readings():
+    parts = TERMS.parts("AE 和 RCG 的区别")
+    assert [len(group) for group in parts] == [2, 1]
+
+
+def test_nearest_names_come_first_and_once():
+    assert TERMS.nearest("注意力 RCG 怎么用", 3)[0] == "RCG"
+    assert TERMS.nearest("注意力权重怎么算", 2) == ["注意力机制", "多头注意力机制"]
+    assert TERMS.nearest("AE", 5).count("AE") == 1
+    assert TERMS.nearest("今天天气", 3) == []
+    assert TERMS.nearest("RCG", 0) == []
+
+
 @pytest.mark.parametrize("text", ["", "[]", '{"terms": 3}', '{"terms": [{}], "rarity": {}}'])
 def test_a_broken_file_is_damage(tmp_path, text):
     (tmp_path / "terms.json").write_text(text)
@@ -119,7 +184,7 @@ def test_a_broken_file_is_damage(tmp_path, text):
 @given(st.text(max_size=80))
 def test_hits_lie_inside_the_question_and_scores_between_0_and_1(question):
     for hit in TERMS.lookup(question):
-        assert 0 <= hit.start <= hit.end
+        assert 0 <= hit.start <= hit.end <= len(question)
         assert 0 <= hit.score <= 1
 
 

@@ -165,3 +165,31 @@ def test_constraints_pin_every_direct_dependency():
     for requirement in [*project["dependencies"], *extras["cpu"], *extras["chroma"], *extras["dev"]]:
         name = requirement.split(">")[0].split("=")[0].lower()
         assert name in pinned, requirement
+
+
+def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, index, monkeypatch):
+    cancelled = []
+
+    class Interrupted(FakeGenerator):
+        def generate(self, request, cancel=None):
+            cancelled.append(cancel)
+            stream = super().generate(request, cancel)
+
+            class Stopping:
+                result = stream.result
+
+                def __iter__(self):
+                    yield "云杉"
+                    raise KeyboardInterrupt
+
+                def cancel(self):
+                    stream.cancel()
+
+            return Stopping()
+
+    monkeypatch.setattr(build, "make_generator", lambda settings: Interrupted())
+    code, out, err = mingbai("ask", "云杉网络有几层？", "--index", index)
+    assert code == 130
+    assert "Interrupted" in err
+    assert "云杉" not in out
+    assert cancelled[0].is_set()
