@@ -117,9 +117,9 @@ def _lexical(settings: LexicalSettings) -> "type[PostingsIndex | RankBM25Index]"
 
 def supports_gpu_offload() -> bool:
     """Whether this llama.cpp was built with a GPU backend."""
-    import llama_cpp
+    from rag import llama_adapter
 
-    return bool(llama_cpp.llama_supports_gpu_offload())
+    return llama_adapter.supports_gpu_offload()
 
 
 def dimension(settings: Settings) -> int:

@@ -224,6 +224,11 @@ class Grammar:
         return scores["logit"].copy()
 
 
+def supports_gpu_offload() -> bool:
+    """Whether this llama.cpp was built with a GPU backend."""
+    return bool(llama.llama_supports_gpu_offload())
+
+
 def thread_count(wanted: int) -> int:
     """The wanted number of threads; 0 means every core that this process may use."""
     if wanted:

@@ -132,32 +132,14 @@ class Store:
         query = f"SELECT {_CHUNK} FROM chunks WHERE row IS NOT NULL ORDER BY row"  # noqa: S608
         return (_chunk(values) for values in self._all(query))
 
-    def find_chunk(self, chunk_id: str) -> Chunk | None:
-        """The chunk of this id, merged ones included; None when unknown."""
-        found = self._all(f"SELECT {_CHUNK} FROM chunks WHERE chunk_id = ?", [chunk_id])  # noqa: S608
-        return _chunk(found[0]) if found else None
-
     def entries(self) -> Iterator[Entry]:
         """All entries in the order in which they were written, empty ones included."""
         return (_entry(values) for values in self._all(f"SELECT {_ENTRY} FROM entries ORDER BY number"))  # noqa: S608
-
-    def entry_at(self, file: str, position: int) -> Entry | None:
-        """The innermost entry of ``file`` whose span holds ``position``."""
-        found = self._all(
-            f"SELECT {_ENTRY} FROM entries WHERE file = ? AND start <= ? AND end > ? "  # noqa: S608
-            "ORDER BY start DESC, end ASC LIMIT 1",
-            [file, position, position],
-        )
-        return _entry(found[0]) if found else None
 
     def document_text(self, file: str) -> str | None:
         """The whole text of a document; None when there is no such document."""
         found = self._all("SELECT text FROM documents WHERE file = ?", [file])
         return str(found[0][0]) if found else None
-
-    def document_files(self) -> list[str]:
-        """The names of all documents, sorted."""
-        return [str(file) for (file,) in self._all("SELECT file FROM documents ORDER BY file")]
 
     def reading(self, source: str) -> Reading:
         """What was read from one source file, as it was before merging."""
