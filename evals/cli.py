@@ -1,15 +1,20 @@
 """``python -m evals`` (and ``mingbai eval``): run, score, compare, report, gate; ``quick`` and ``full`` do it all.
 
-Generation and scoring are separate: only ``run``, ``quick``, ``full`` and ``baseline`` without a run
+Generation and scoring are separate: only ``run``, ``quick``, ``full``, ``redteam`` and ``baseline`` without a run
 file ask the model questions. Exit codes: 0 passed, 1 a gate or something else failed, 2 usage.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from evals.agents.cli import app as agents_app
+from evals.cli_fit import fit_gate
+from evals.cli_redteam import redteam
+from evals.prompts.cli import prompts
 from rag.errors import MingbaiError, UsageError
 
 if TYPE_CHECKING:
@@ -32,6 +37,11 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
+app.add_typer(agents_app, name="agents")
+
+app.command()(prompts)
+app.command("fit-gate")(fit_gate)
+app.command()(redteam)
 
 RunPath = Annotated[Path, typer.Argument(help="A run file.", metavar="RUN")]
 Cases = Annotated[Path, typer.Option("--cases", help="Questions, one JSON object a line.")]
@@ -65,14 +75,25 @@ def run(  # noqa: PLR0913 - one parameter per option
     ladders: Annotated[int, typer.Option("--ladders", min=0, help="Questions for the mode and noise ladders.")] = 12,
     retrieval_only: Annotated[bool, typer.Option("--retrieval-only", help="No answers: seconds, not an hour.")] = False,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again instead of continuing.")] = False,
+    remember: Annotated[
+        Path | None, typer.Option("--remember", help="Keep what the model said here, and ask it once.")
+    ] = None,
+    naive: Annotated[bool, typer.Option("--naive", help="Ask a tutorial's pipeline instead, as a yardstick.")] = False,
     overrides: Overrides = None,
 ) -> None:
     """Search and answer every question and write it down; a killed run continues where it was."""
     from evals.run import Plan, parse_modes
     from evals.session import Work, generate
+    from rag.types import Mode
 
     plan = Plan(parse_modes(modes), answers, repeats, ladders) if not retrieval_only else Plan.retrieval_only()
-    work = Work(cases, notes, index, overlay=overlay, out=out, overrides=tuple(overrides or ()))
+    if naive:
+        plan = Plan((Mode.RAG,), answers, repeats=0, ladder_cases=0)
+    if remember is not None:
+        plan = replace(plan, repeats=0)  # a remembered answer repeats itself
+    work = Work(
+        cases, notes, index, overlay=overlay, out=out, overrides=tuple(overrides or ()), naive=naive, remember=remember
+    )
     typer.echo(generate(work, plan, limit=limit, fresh=fresh))
 
 

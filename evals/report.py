@@ -29,7 +29,7 @@ RETRIEVAL_HEADLINE = (
 )
 BUDGETS = ("recall@700tokens", "recall@1400tokens")
 ANSWER_GROUPS = {
-    "Answers": ("accuracy", "key_fact_recall", "char_f1", "correct", "wrong", "refused"),
+    "Answers": ("accuracy", "key_fact_recall", "correct_unquoted", "char_f1", "correct", "wrong", "refused"),
     "Refusals": ("rcg_score", "refusal_precision", "refusal_recall", "over_refusal"),
     "Faithfulness and hallucination": ("faithfulness", "hallucination", "false_support", "new_numbers", "new_terms"),
     "Form": ("bigram_novelty", "quote_validity", "repetition", "answer_language"),
@@ -37,7 +37,7 @@ ANSWER_GROUPS = {
 }
 SLICED = {"hybrid": ("evidence_recall@5", "ndcg@10"), "rcg": ("right", "faithfulness")}
 README_ANSWERS = (
-    *("rcg_score", "accuracy", "refusal_precision", "refusal_recall", "over_refusal"),
+    *("rcg_score", "accuracy", "correct_unquoted", "refusal_precision", "refusal_recall", "over_refusal"),
     *("faithfulness", "hallucination", "citation_precision", "citation_recall"),
 )
 
@@ -138,7 +138,7 @@ def risk_curve(scored: Scored) -> tuple[list[Point], float | None]:
     confidences, right = [], []
     for row in scored.of(condition_of(Mode.RCG, "")):
         answer = scored.answers[row.case_id, row.condition].answer
-        confidence = None if answer is None else _sufficiency(answer)
+        confidence = None if answer is None else _held(answer)
         if confidence is not None and row.value("refused") == 0.0:
             confidences.append(confidence)
             right.append(row.value("correct") == 1.0)
@@ -146,8 +146,9 @@ def risk_curve(scored: Scored) -> tuple[list[Point], float | None]:
     return points, area_under_risk(points).value
 
 
-def _sufficiency(answer: Answer) -> float | None:
-    found = [span.notes.get("sufficient") for span in answer.trace if span.name == "judge"]
+def _held(answer: Answer) -> float | None:
+    """The probability that the notes hold the answer, as RCG saw it."""
+    found = [span.notes.get("held") for span in answer.trace if span.name == "judge"]
     return float(found[0]) if found and isinstance(found[0], int | float) else None
 
 

@@ -14,13 +14,17 @@ from evals.cases import load_cases, load_overlay, locate
 from evals.judge_check import check, verdict_line
 from evals.judges.base import Judge
 from evals.judging import open_judge
+from evals.naive import NaivePipeline
+from evals.remembered import RememberedGenerator
 from evals.run import TOP, Plan, execute
 from evals.runs import RunFile, default_path, new_header, read_run
 from evals.score import score_run
 from evals.scored import Scored
 from evals.subject import Subject, texts_of
 from ingest import ingest
+from rag import build
 from rag.errors import UsageError
+from rag.notebook import Notebook
 from rag.settings import Settings, load
 
 RUNS = Path("runs")
@@ -30,7 +34,10 @@ OUTPUT_SECTIONS = ("models", "chunk", "lexical", "dense", "retrieval", "pack", "
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What is asked about which notes. ``overrides`` are KEY=VALUE settings."""
+    """What is asked about which notes. ``overrides`` are KEY=VALUE settings; ``naive`` asks the tutorial pipeline.
+
+    What the model says is kept in ``remember`` and not asked again.
+    """
 
     cases: Path
     notes: Path
@@ -38,6 +45,8 @@ class Work:
     overlay: Path | None = None
     out: Path | None = None
     overrides: Sequence[str] = ()
+    naive: bool = False
+    remember: Path | None = None
 
 
 def generate(work: Work, plan: Plan, *, limit: int | None = None, fresh: bool = False) -> Path:
@@ -53,8 +62,8 @@ def generate(work: Work, plan: Plan, *, limit: int | None = None, fresh: bool = 
         raise UsageError(f"There is no folder {work.notes}. Name the notes with --notes.")
     with _progress() as progress:
         _ingest(work, settings, progress)
-        with rag.open(work.index, settings) as notebook:
-            subject: Subject = notebook
+        with _open(work, settings) as notebook:
+            subject: Subject = NaivePipeline(notebook) if work.naive else notebook
             located = locate(cases, texts_of(subject), overlay)
             fingerprint = {**subject.fingerprint(), "settings": settings_hash(settings)}
             header = new_header(work.cases.name, located, fingerprint, top=TOP)
@@ -68,6 +77,12 @@ def generate(work: Work, plan: Plan, *, limit: int | None = None, fresh: bool = 
             for _ in execute(subject, tasks, file):
                 progress.advance(bar)
     return path
+
+
+def _open(work: Work, settings: Settings) -> Notebook:
+    if work.remember is None:
+        return rag.open(work.index, settings)
+    return Notebook(work.index, settings, generator=RememberedGenerator(build.make_generator(settings), work.remember))
 
 
 def score_file(

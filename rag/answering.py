@@ -1,6 +1,7 @@
 """From packed passages to a checked answer, as a stream of events.
 
-RCG: ask whether the passages hold the answer, let the model read them, then show only what they support.
+RCG: let the model read the passages, decide from several signals whether they hold the answer, then show only what
+they support, and the notes' own words beside it. Nothing counts as shown before that decision.
 RAG: mark every sentence as cited or as the model's own. ROG: the model alone, and the answer says so.
 """
 
@@ -15,7 +16,9 @@ from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
 from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages
 from rag.protocols import GenerationRequest, GenerationStream, Generator
+from rag.quoting import quotes, unsaid
 from rag.settings import Settings
+from rag.sufficiency import probability, signals
 from rag.support import Verdict, clean_sentence, judge_sentence
 from rag.text import detect_language, split_sentences
 from rag.types import Answer, Checked, Draft, Event, Mode, Passage, Sentence, Span, Stage, State, Support
@@ -88,24 +91,32 @@ class Answering:
         self.cancelled = threading.Event()
         self.language = detect_language(question)
         self.state = State.ANSWERED
+        self._draft = ""
         self._evidence: list[EvidenceSentence] = evidence_sentences(self.passages)
         self._started = time.perf_counter()
 
     def events(self) -> Iterator[Event]:
         """Run the stages of the mode."""
-        if self.mode is Mode.RCG and not self.passages:
-            self.state = State.REFUSED
-            return
         if self.mode is Mode.RCG:
-            yield Stage("judge", {"passages": len(self.passages)})
-            if not self._is_sufficient():
-                self.state = State.REFUSED
-                return
+            yield from self._only_from_notes()
+        else:
+            yield Stage("write", {"passages": len(self.passages)})
+            yield from self._write()
+
+    def _only_from_notes(self) -> Iterator[Event]:
+        self.state = State.REFUSED
+        if not self.passages:
+            return
         yield Stage("write", {"passages": len(self.passages)})
         yield from self._write()
-        if self.mode is Mode.RCG:
-            yield from self._show_conflicts()
-            self.state = State.REFUSED if not self.book.sentences else self.state
+        yield Stage("judge", {"passages": len(self.passages)})
+        if not self._may_show():
+            return
+        self._quote()
+        if self.book.sentences:
+            self.state = State.ANSWERED
+        yield from map(Checked, self.book.sentences)
+        yield from self._show_conflicts()
 
     def answer(self) -> Answer:
         """The answer as it stands after the events."""
@@ -133,28 +144,49 @@ class Answering:
             trace=tuple(self.book.spans),
         )
 
-    def _values(self) -> dict[str, str]:
-        return {"passages": render_passages(self.passages), "question": self.question}
+    @property
+    def _has_contrast(self) -> bool:
+        return self.mode is Mode.RCG and self.settings.generation.context_weight > 0
 
-    def _is_sufficient(self) -> bool:
+    def _may_show(self) -> bool:
+        """Whether the notes hold the answer, now that there is one to hold against them."""
         started = time.perf_counter()
-        messages = fill(self.mode, self.language, self._values(), Tail.JUDGE)
-        probability = self.generator.choose(messages, phrases.YES_NO[self.language])[0]
-        generation = self.settings.generation
-        threshold = generation.sufficiency_zh if self.language == "zh" else generation.sufficiency_en
-        self.book.time("judge", started, sufficient=round(probability, 4), threshold=threshold)
-        return probability >= threshold
+        found = signals(self.question, self._draft, self.passages, self._evidence, self._verified())
+        held = probability(found)
+        threshold = self.settings.generation.answer_threshold
+        self.book.time("judge", started, **found.values(), held=round(held, 4), threshold=threshold)
+        return held >= threshold
+
+    def _verified(self) -> float:
+        """The model's probability that the draft is backed by the passages and answers the question."""
+        if not self._draft.strip():
+            return 0.0
+        values = {
+            "passages": render_passages(self.passages),
+            "question": self.question,
+            "answer": defuse(self._draft),
+        }
+        messages = fill(self.mode, self.language, values, Tail.VERIFY)
+        return self.generator.choose(messages, phrases.YES_NO[self.language])[0]
+
+    def _quote(self) -> None:
+        """Put the notes' own words beside the model's."""
+        found = unsaid(quotes(self.question, self.passages), self.book.sentences, self.settings.generation.quotes)
+        self.book.sentences += [quote.sentence() for quote in found]
 
     def _write(self) -> Iterator[Event]:
         started = time.perf_counter()
         generation = self.settings.generation
+        values = {"passages": render_passages(self.passages), "question": self.question}
         stream = self.generator.generate(
             GenerationRequest(
-                messages=fill(self.mode, self.language, self._values()),
+                messages=fill(self.mode, self.language, values),
                 max_tokens=generation.max_tokens,
                 temperature=generation.temperature,
                 top_p=generation.top_p,
                 seed=generation.seed,
+                contrast=fill(Mode.ROG, self.language, values) if self._has_contrast else (),
+                contrast_weight=generation.context_weight if self._has_contrast else 0.0,
             ),
             self.cancelled,
         )
@@ -165,10 +197,11 @@ class Answering:
         self.book.tokens.update(
             prompt=result.prompt_tokens, completion=result.completion_tokens, reused=result.reused_tokens
         )
-        before = self.book.timings.get("search", 0.0) + self.book.timings.get("judge", 0.0)
+        before = self.book.timings.get("search", 0.0)
         self.book.timings |= {"first_token": before + result.queued + result.prefill, "decode": result.decode}
         if result.finish in ("length", "repetition"):
             self.book.notices.append(phrases.CUT[self.language][result.finish])
+        self._draft = result.text
         self.book.time("write", started, finish=result.finish, text=result.text)
 
     def _check_while_writing(self, stream: GenerationStream) -> Iterator[Event]:
@@ -185,6 +218,7 @@ class Answering:
         yield from self._check(text[done:])
 
     def _check(self, raw: str) -> Iterator[Event]:
+        """Keep a sentence or remove it; in RCG it is announced later, once it is clear that there is an answer."""
         text = clean_sentence(raw)
         if not text or any(text == sentence.text for sentence in self.book.sentences):
             return
@@ -193,7 +227,8 @@ class Answering:
             self.book.removed.append(text)
             return
         self.book.sentences.append(sentence)
-        yield Checked(sentence)
+        if self.mode is not Mode.RCG:
+            yield Checked(sentence)
 
     def _supported(self, text: str) -> Sentence | None:
         if self.mode is Mode.ROG:

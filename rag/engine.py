@@ -7,47 +7,20 @@ Greedy decoding with no repeat penalty by default; equal requests give equal byt
 import threading
 import weakref
 from collections.abc import Sequence
-from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from time import perf_counter
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
-import numpy as np
-
-from rag.chat_format import render
-from rag.decoding import AnswerText, pick
-from rag.errors import EngineError, GenerationCancelledError, PromptTooLongError
+from rag.engine_tasks import Choose, Engine, Generate, Score
+from rag.errors import EngineError, PromptTooLongError
 from rag.gguf import available_memory, estimate_memory
 from rag.json_grammar import grammar_for
-from rag.prompt_cache import CPU_ROWS, PromptCache
-from rag.protocols import Generation, GenerationRequest
+from rag.prompt_cache import CPU_ROWS
+from rag.protocols import GenerationRequest, TokenScore
 from rag.settings import EngineSettings
-from rag.streaming import Channel, Finish, PieceStream
+from rag.streaming import Channel, PieceStream
 from rag.types import Message
 from rag.worker import Worker
-
-if TYPE_CHECKING:
-    from rag.llama_adapter import Grammar, LlamaModel
-
-
-class Engine:
-    """What the worker owns: the model and what its KV cache holds."""
-
-    def __init__(self, model: "LlamaModel", rows: int) -> None:
-        self.model = model
-        self.cache = PromptCache(model, rows=rows)
-
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """The tokens of a chat. Safe from any thread."""
-        tokens = list(self.model.begin)
-        for segment in render(messages, self.model.template, self.model.end_text):
-            tokens += self.model.tokenize(segment.text, special=segment.is_frame)
-        return tokens
-
-    def close(self) -> None:
-        """Free the model."""
-        self.model.close()
 
 
 class LlamaEngine:
@@ -105,7 +78,8 @@ class LlamaEngine:
         grammar = None if request.json_schema is None else grammar_for(request.json_schema)
         tokens = self._prompt(request.messages, request.max_tokens)
         channel = Channel(cancel)
-        task = _Generate(request, tokens, grammar, channel)
+        contrast = self._prompt(request.contrast, 2 * request.max_tokens + len(tokens)) if request.contrast else None
+        task = Generate(request, tokens, channel, grammar=grammar, contrast=contrast)
         channel.on_cancel = lambda: task.cancelled_while_waiting() if self._worker.drop(task) else None
         stream = PieceStream(channel)
         self._worker.submit(task)
@@ -123,12 +97,26 @@ class LlamaEngine:
         first = [head[0] for head in heads if head]
         if not options or len(set(first)) != len(options):
             raise EngineError(f"The options {list(options)} must begin with different tokens. Use other words.")
-        task = _Choose(self._prompt(messages, 1), first)
+        task = Choose(self._prompt(messages, 1), first)
         self._worker.submit(task)
         try:
             return task.outcome.result()
         finally:
             # After Ctrl-C here nobody waits for it any more.
+            task.cancel()
+
+    def score(self, messages: Sequence[Message], continuation: str) -> list[TokenScore]:
+        """Log-probabilities of the tokens of ``continuation`` as the reply to ``messages``.
+
+        Raises:
+            PromptTooLongError: the prompt does not fit with the continuation.
+        """
+        given = self._worker.model().model.tokenize(continuation, special=False)
+        task = Score(self._prompt(messages, len(given)), given)
+        self._worker.submit(task)
+        try:
+            return task.outcome.result()
+        finally:
             task.cancel()
 
     def close(self) -> None:
@@ -150,113 +138,6 @@ class LlamaEngine:
                 "engine.context_size."
             )
         return tokens
-
-
-class _Generate:
-    """One streamed generation."""
-
-    def __init__(self, request: GenerationRequest, tokens: list[int], grammar: str | None, channel: Channel) -> None:
-        self._request = request
-        self._tokens = tokens
-        self._grammar = grammar
-        self._channel = channel
-        self._rng = np.random.default_rng(request.seed % 2**64)
-        self._completion = 0
-        self._reused = 0
-        # When it was asked, when the worker took it, when the first token was there.
-        self._times = [perf_counter()]
-
-    def run(self, model: Engine) -> None:
-        self._times.append(perf_counter())
-        grammar = None if self._grammar is None else model.model.grammar(self._grammar)
-        try:
-            reused = model.cache.prefill(self._tokens, lambda: self._channel.is_cancelled)
-            self._reused = reused or 0
-            self._finish("cancelled" if reused is None else self._decode(model.model, grammar))
-        finally:
-            if grammar is not None:
-                grammar.close()
-
-    def fail(self, error: EngineError) -> None:
-        self._channel.finish(error)
-
-    def cancel(self) -> None:
-        self._channel.cancel()
-
-    def cancelled_while_waiting(self) -> None:
-        self._finish("cancelled")
-
-    def _decode(self, model: "LlamaModel", grammar: "Grammar | None") -> Finish:
-        text = AnswerText(self._request.stop)
-        position = len(self._tokens)
-        while not self._channel.is_cancelled:
-            token = self._next_token(model, grammar)
-            if not self._completion:
-                self._times.append(perf_counter())
-            if model.is_end(token):
-                self._channel.put(text.close())
-                return "stop"
-            self._completion += 1
-            self._channel.put(text.push(token, model.piece(token)))
-            if text.finish is not None:
-                return text.finish
-            if self._completion == self._request.max_tokens:
-                self._channel.put(text.close())
-                return "length"
-            model.decode([token], position)
-            position += 1
-        return "cancelled"
-
-    def _next_token(self, model: "LlamaModel", grammar: "Grammar | None") -> int:
-        """Draw freely first and mask only when the grammar refuses: the same distribution, far cheaper."""
-        draw = partial(pick, temperature=self._request.temperature, top_p=self._request.top_p, rng=self._rng)
-        token = draw(model.logits())
-        if grammar is not None:
-            if not grammar.allows(token):
-                token = draw(grammar.mask(model.logits()))
-            if not model.is_end(token):
-                grammar.accept(token)
-        return token
-
-    def _finish(self, finish: Finish) -> None:
-        now = perf_counter()
-        asked, taken, first = (self._times + [now] * 2)[:3]
-        self._channel.finish(
-            Generation(
-                text=self._channel.text,
-                finish=finish,
-                prompt_tokens=len(self._tokens),
-                completion_tokens=self._completion,
-                reused_tokens=self._reused,
-                queued=taken - asked,
-                prefill=first - taken,
-                decode=now - first,
-            )
-        )
-
-
-class _Choose:
-    """One forward pass whose last scores are read, without sampling."""
-
-    def __init__(self, tokens: list[int], options: list[int]) -> None:
-        self.outcome: Future[list[float]] = Future()
-        self._tokens = tokens
-        self._options = options
-        self._cancelled = False
-
-    def run(self, model: Engine) -> None:
-        if self._cancelled or model.cache.prefill(self._tokens, lambda: self._cancelled) is None:
-            raise GenerationCancelledError("The choice was cancelled.")
-        scores = model.model.logits()[self._options].astype(np.float64)
-        weights = np.exp(scores - scores.max())
-        self.outcome.set_result((weights / weights.sum()).tolist())
-
-    def fail(self, error: EngineError) -> None:
-        if not self.outcome.done():
-            self.outcome.set_exception(error)
-
-    def cancel(self) -> None:
-        self._cancelled = True
 
 
 def _load(path: Path, settings: EngineSettings) -> Engine:

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 
+from rag.orders import gives_orders
 from rag.text import fold, split_sentences
 from rag.types import Citation, Passage
 
@@ -110,30 +111,36 @@ class EvidenceSentence:
 
 
 def evidence_sentences(passages: Sequence[Passage]) -> list[EvidenceSentence]:
-    """All sentences of the passages with their document offsets, in order."""
+    """The sentences of the passages with their document offsets, in order; orders to the assistant are no evidence."""
     found = []
     for passage in passages:
         title = features(" ".join((passage.entry, *passage.path, *passage.aliases)))
         for start, end in split_sentences(passage.text):
             text = passage.text[start:end]
+            if gives_orders(text):
+                continue
             span = passage.start + start, passage.start + end
             found.append(EvidenceSentence(passage, *span, text, features(text), title))
     return found
 
 
 def to_citation(sentence: EvidenceSentence) -> Citation:
-    """A citation of exactly this sentence. The line numbers are counted inside the passage."""
-    passage = sentence.passage
-    before = passage.text[: sentence.start - passage.start]
-    line = passage.line_start + before.count("\n")
+    """A citation of exactly this sentence."""
+    return cite(sentence.passage, sentence.start, sentence.end)
+
+
+def cite(passage: Passage, start: int, end: int) -> Citation:
+    """A citation of the span ``start:end`` (document offsets). The line numbers are counted inside the passage."""
+    quote = passage.text[start - passage.start : end - passage.start]
+    line = passage.line_start + passage.text.count("\n", 0, start - passage.start)
     return Citation(
         marker=passage.rank,
         chunk_id=passage.chunk_id,
         file=passage.file,
         entry=passage.entry,
         line_start=line,
-        line_end=line + sentence.text.count("\n"),
-        start=sentence.start,
-        end=sentence.end,
-        quote=sentence.text,
+        line_end=line + quote.count("\n"),
+        start=start,
+        end=end,
+        quote=quote,
     )

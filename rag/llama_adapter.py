@@ -1,4 +1,4 @@
-"""The only module that imports llama_cpp: one model, one context, one sequence, as plain Python values.
+"""The only module that imports llama_cpp: one model, one context, two sequences, as plain Python values.
 
 Not thread-safe except where said. Built on the low-level API, so that no score matrix is allocated,
 a batch is filled through numpy, and the KV cache stays under our control.
@@ -23,6 +23,10 @@ from rag.settings import EngineSettings
 _KV_TYPES = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0, "q4_0": 2}
 _FLASH_OFF, _FLASH_ON = 0, 1
 _NO_MEMORY_SLOT = 1
+# The prompt, and the same without evidence for context-aware decoding; they share the context's cells.
+SEQUENCES = 2
+# Rows of one batch that may all be read: each holds the whole vocabulary (0.6 MB for 152,000 tokens).
+SCORED_ROWS = 32
 _TOKEN_SCORE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
 
 _log: deque[str] = deque(maxlen=40)
@@ -49,6 +53,7 @@ class LlamaModel:
         if settings.kv_type != "f16" and not settings.flash_attention:
             raise EngineError(f"KV type {settings.kv_type} needs flash attention. Set engine.flash_attention = true.")
         self.rows = max(settings.batch_size, CPU_ROWS)
+        self.scored_rows = SCORED_ROWS
         self._vocabulary_lock = threading.Lock()
         self._context: object = None
         self._split = (ctypes.c_float * llama.llama_max_devices())(*_split(settings))
@@ -65,7 +70,6 @@ class LlamaModel:
         self._wants_logits[:] = 0
         for row in range(self.rows):
             self._batch.n_seq_id[row] = 1
-            self._batch.seq_id[row][0] = 0
 
     def _model_settings(self, settings: EngineSettings) -> llama.llama_model_params:
         chosen = llama.llama_model_default_params()
@@ -86,7 +90,8 @@ class LlamaModel:
             )
         chosen = llama.llama_context_default_params()
         chosen.n_ctx, chosen.n_batch, chosen.n_ubatch = settings.context_size, self.rows, self.rows
-        chosen.n_seq_max, chosen.n_outputs_max, chosen.no_perf = 1, 1, True
+        chosen.n_seq_max, chosen.kv_unified = SEQUENCES, True
+        chosen.n_outputs_max, chosen.no_perf = self.scored_rows, True
         chosen.n_threads = chosen.n_threads_batch = thread_count(settings.threads)
         chosen.flash_attn_type = _FLASH_ON if settings.flash_attention else _FLASH_OFF
         chosen.type_k = chosen.type_v = _KV_TYPES[settings.kv_type]
@@ -144,8 +149,10 @@ class LlamaModel:
         vocabulary = self._vocabulary
         return bool(llama.llama_vocab_is_eog(vocabulary, token) or llama.llama_vocab_is_control(vocabulary, token))
 
-    def decode(self, tokens: Sequence[int], position: int) -> None:
-        """Evaluate up to ``rows`` tokens at ``position``; ``logits`` then belong to the last one.
+    def decode(self, tokens: Sequence[int], position: int, *, scored: bool = False, sequence: int = 0) -> None:
+        """Evaluate up to ``rows`` tokens at ``position``; ``logits()`` then belong to the last one.
+
+        With ``scored`` every token gets scores (at most ``scored_rows`` tokens): ``logits(row)``.
 
         Raises:
             EngineError: llama.cpp failed; what it kept of the batch is forgotten.
@@ -153,22 +160,40 @@ class LlamaModel:
         count = len(tokens)
         self._tokens[:count] = tokens
         self._positions[:count] = np.arange(position, position + count)
-        self._wants_logits[count - 1] = 1
+        self._evaluate([sequence] * count, slice(0 if scored else count - 1, count))
+
+    def decode_both(self, token: int, positions: tuple[int, int]) -> None:
+        """Append one token to both sequences in one pass; ``logits(0)`` and ``logits(1)`` are their scores.
+
+        Raises:
+            EngineError: llama.cpp failed; what it kept of the batch is forgotten.
+        """
+        self._tokens[:SEQUENCES] = token
+        self._positions[:SEQUENCES] = positions
+        self._evaluate(range(SEQUENCES), slice(0, SEQUENCES))
+
+    def _evaluate(self, sequences: Sequence[int], scored: slice) -> None:
+        count = len(sequences)
+        for row, sequence in enumerate(sequences):
+            self._batch.seq_id[row][0] = sequence
+        self._wants_logits[scored] = 1
         self._batch.n_tokens = count
         status = llama.llama_decode(self._context, self._batch)
-        self._wants_logits[count - 1] = 0
-        if status:
-            self.forget(position)
-            reason = "the context is full" if status == _NO_MEMORY_SLOT else f"code {status}: {_last_log()}"
-            raise EngineError(f"llama.cpp could not evaluate {count} tokens at {position}: {reason}. Ask again.")
+        self._wants_logits[scored] = 0
+        if not status:
+            return
+        for row, sequence in enumerate(sequences):
+            self.forget(int(self._positions[row]), sequence)
+        reason = "the context is full" if status == _NO_MEMORY_SLOT else f"code {status}: {_last_log()}"
+        raise EngineError(f"llama.cpp could not evaluate {count} tokens at {self._positions[0]}: {reason}. Ask again.")
 
-    def forget(self, position: int) -> None:
-        """Drop all tokens from ``position`` on."""
-        llama.llama_memory_seq_rm(self._memory, 0, position, -1)
+    def forget(self, position: int, sequence: int = 0) -> None:
+        """Drop all tokens of a sequence from ``position`` on."""
+        llama.llama_memory_seq_rm(self._memory, sequence, position, -1)
 
-    def logits(self) -> Logits:
-        """A view of the scores after the last token, shape (vocabulary,); valid until the next ``decode``."""
-        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, -1), (self._size,))
+    def logits(self, row: int = -1) -> Logits:
+        """A view of the scores after a token of the batch, shape (vocabulary,); valid until the next ``decode``."""
+        return np.ctypeslib.as_array(llama.llama_get_logits_ith(self._context, row), (self._size,))
 
     def grammar(self, text: str) -> "Grammar":
         """Compile a GBNF grammar. Raises EngineError where llama.cpp refuses it."""

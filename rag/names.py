@@ -162,6 +162,15 @@ class Names:
         return found
 
 
+def is_misspelt(word: str, known: Iterable[str]) -> bool:
+    """Whether a folded Latin word is an edit or two from a known one, with the same digits."""
+    if len(word) < MIN_MISSPELT_CHARS:
+        return False
+    most = 2 if len(word) >= TWO_EDITS_LATIN else 1
+    near = (other for other in known if abs(len(other) - len(word)) <= most and _same_digits(word, other))
+    return any(_edits(word, other, most) <= most for other in near)
+
+
 def _edits(left: str, right: str, most: int) -> int:
     """Edits between two words, a swap of neighbours being one (optimal string alignment); beyond ``most`` if more."""
     from rapidfuzz.distance import OSA

@@ -8,16 +8,17 @@ from typing import Literal
 
 from rag import build, phrases
 from rag.answering import Answering, AnswerStream, Draftbook
-from rag.errors import QuestionError
+from rag.errors import EngineError, QuestionError
 from rag.followup import standalone
 from rag.index import Index, open_index
 from rag.pack import pack
-from rag.prompting import prompt_hash, render_passage
-from rag.protocols import Embedder, Generator, Reranker
+from rag.prompting import fill, prompt_hash, render_passage, render_passages
+from rag.protocols import Embedder, Generator, Reranker, Scorer
+from rag.provenance import SentenceProvenance, provenance
 from rag.retrieval import Retrieval
 from rag.settings import Settings, load
 from rag.text import detect_language, is_meaningful
-from rag.types import Answer, Chunk, Entry, Leg, Mode, Passage
+from rag.types import Answer, Chunk, Entry, Leg, Mode, Passage, Support
 
 MAX_QUESTION_CHARS = 4000
 
@@ -116,7 +117,24 @@ class Notebook:
         """Answer from the caller's passages, without retrieval. Plain strings become passages of the file "given"."""
         check_question(question)
         given = [p if isinstance(p, Passage) else _given(number, p) for number, p in enumerate(passages, 1)]
+        if Mode(mode) is Mode.RCG:
+            given = self._retrieval().focused(question, given)
         return self._answer(question, Mode(mode), given, Draftbook()).result
+
+    def provenance(self, answer: Answer) -> list[SentenceProvenance]:
+        """How much of the model's sentences came from the notes; see rag.provenance. Two forward passes.
+
+        Raises:
+            EngineError: the generator cannot score a given text (a remote endpoint).
+        """
+        generator = self.generator
+        if not isinstance(generator, Scorer):
+            raise EngineError(f"{generator.model_id} cannot score a given text. Use the engine in this process.")
+        values = {"passages": render_passages(answer.passages), "question": answer.question}
+        language = detect_language(answer.question)
+        read, known = (fill(mode, language, values) for mode in (answer.mode, Mode.ROG))
+        worded = [sentence.text for sentence in answer.sentences if sentence.support is not Support.QUOTED]
+        return provenance(generator, read, known, worded)
 
     def document_text(self, file: str) -> str:
         """The whole text of a document, to which all offsets refer.

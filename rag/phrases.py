@@ -41,7 +41,7 @@ def compose(mode: Mode, language: str, sentences: Sequence[Sentence]) -> str:
     """The text that is shown: sentences with their markers, and what the mode owes the reader."""
     joint = "" if language == "zh" else " "
     body = joint.join(marked(mode, language, sentence) for sentence in sentences)
-    return preface(mode, language) + body
+    return preface(mode, language) + body.strip()
 
 
 def elsewhere(language: str, quote: str) -> str:
@@ -58,4 +58,5 @@ def marked(mode: Mode, language: str, sentence: Sentence) -> str:
     """A sentence with its citation markers, or with the mark of the model's own knowledge."""
     markers = "".join(f"[{marker}]" for marker in sorted({c.marker for c in sentence.citations}))
     own = _OWN_SENTENCE[language] if mode is Mode.RAG and sentence.support is Support.OWN else ""
-    return f"{sentence.text}{markers}{own}"
+    line = "\n" if sentence.support is Support.QUOTED else ""
+    return f"{line}{sentence.text}{markers}{own}"

@@ -3,8 +3,8 @@
 The sections are the system text, the user text, and one or more tails: requests that follow the same user
 text, so that their prompts share the longest possible prefix and the engine reads the notes only once.
 
-Placeholders are ``{passages}`` and ``{question}``. They are filled in one pass, so nothing inside a
-note or a question is ever taken for a placeholder, and delimiters inside them are neutralised.
+Placeholders are ``{passages}``, ``{question}`` and, in a tail, ``{answer}``. They are filled in one pass, so nothing
+inside a note, a question or an answer is ever taken for a placeholder, and delimiters inside them are neutralised.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ from importlib import resources
 from rag.types import Message, Passage, Role
 
 _DIVIDER = "\n=====\n"
-_PLACEHOLDER = re.compile(r"\{(passages|question)\}")
+_PLACEHOLDER = re.compile(r"\{(passages|question|answer)\}")
 # What could close a block of notes, open another one or imitate a chat template.
 _DELIMITER = re.compile(r"<(?=\s*/?\s*(?:笔记|notes?\b|\|))", re.IGNORECASE)
 
@@ -26,7 +26,7 @@ class Tail(IntEnum):
     """Which request follows the user text."""
 
     ANSWER = 2
-    JUDGE = 3
+    VERIFY = 3
 
 
 @cache
@@ -44,8 +44,8 @@ def prompt_hash(name: str, language: str) -> str:
 def fill(name: str, language: str, values: Mapping[str, str], tail: Tail = Tail.ANSWER) -> tuple[Message, ...]:
     """The messages of a prompt with its placeholders replaced; values are data and are never scanned again."""
     parts = sections(name, language)
-    user = _PLACEHOLDER.sub(lambda match: values[match.group(1)], parts[1])
-    return Message(Role.SYSTEM, parts[0]), Message(Role.USER, f"{user}\n\n{parts[tail]}")
+    user, request = (_PLACEHOLDER.sub(lambda match: values[match.group(1)], part) for part in (parts[1], parts[tail]))
+    return Message(Role.SYSTEM, parts[0]), Message(Role.USER, f"{user}\n\n{request}")
 
 
 def render_passages(passages: Sequence[Passage]) -> str:

@@ -66,7 +66,11 @@ class Reranker(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GenerationRequest:
-    """What a generator is asked for. ``temperature`` 0 is greedy; ``json_schema`` constrains the output."""
+    """What a generator is asked for. ``temperature`` 0 is greedy; ``json_schema`` constrains the output.
+
+    ``contrast`` is the same request without its evidence. With it every token is drawn from the scores
+    (1 + w) · with − w · without, w being ``contrast_weight`` (context-aware decoding, Shi et al. 2023).
+    """
 
     messages: tuple[Message, ...]
     max_tokens: int = 512
@@ -75,6 +79,8 @@ class GenerationRequest:
     seed: int = 0
     stop: tuple[str, ...] = ()
     json_schema: str | None = None
+    contrast: tuple[Message, ...] = ()
+    contrast_weight: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +99,14 @@ class Generation:
     queued: float
     prefill: float
     decode: float
+
+
+@dataclass(frozen=True, slots=True)
+class TokenScore:
+    """A token of a given text: its bytes and the natural log of its probability (0 or less)."""
+
+    piece: bytes
+    log_probability: float
 
 
 class GenerationStream(Protocol):
@@ -138,3 +152,11 @@ class Generator(Protocol):
 
     def close(self) -> None:
         """Stop the worker and free the model. Idempotent."""
+
+
+@runtime_checkable
+class Scorer(Protocol):
+    """A generator that can also tell how likely a given text is. Remote endpoints cannot."""
+
+    def score(self, messages: Sequence[Message], continuation: str) -> list[TokenScore]:
+        """Scores of the tokens of ``continuation`` as the reply to ``messages``, in order; their pieces join to it."""

@@ -1,12 +1,16 @@
 """Search all legs, fuse what they found, and say of every passage who found it."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from rag.fusion import convex, ordered, rrf
 from rag.index import Index
 from rag.protocols import Embedder, Reranker
 from rag.settings import RetrievalSettings
-from rag.types import Chunk, Leg, Passage
+from rag.types import Chunk, Focus, Leg, Passage
+from rag.windows import windows
 
 Ranking = list[tuple[int, float]]
 # Vectors to ask for per chunk wanted, since a chunk and its windows may all be near.
@@ -17,16 +21,18 @@ LINK_FROM = 3
 LINK_PLACE = 3
 LINK_MIN_RARITY = 0.6
 LINKS_READ = 40
-LINK_DEPTH = 500
+# A passage need not be among the nearest to be linked or quoted: so many times deeper the vectors are looked at.
+DEEP = 10
 # A cross-encoder reads each of these with the question.
 RERANK_DEPTH = 20
 
 
 @dataclass(slots=True)
 class Found:
-    """What each leg found for one query: (row, score) best first."""
+    """What was found for one query: each leg's (row, score) best first, and how near single vectors are."""
 
     legs: dict[Leg, Ranking] = field(default_factory=dict)
+    vectors: dict[int, float] = field(default_factory=dict)
 
     def ranks(self) -> dict[int, dict[Leg, int]]:
         """For each row, its rank in every leg that found it."""
@@ -56,33 +62,68 @@ class Retrieval:
             return self._reranker.rerank(query, self._fused(query, max(k, RERANK_DEPTH), leg))[:k]
         return self._fused(query, k, leg)
 
+    def focused(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """Passages that no search found, with the parts of them that meet the question."""
+        return [passage if passage.focus else self._met(question, passage) for passage in passages]
+
+    def _met(self, question: str, passage: Passage) -> Passage:
+        spans = windows(passage.text) or [(0, len(passage.text))]
+        titles = [" > ".join(passage.path)] * len(spans)
+        vectors = self._embedder.embed_documents(titles, [passage.text[start:end] for start, end in spans])
+        similar = vectors @ self._embedder.embed_query(question)
+        near = [
+            Focus(passage.start + start, passage.start + end, float(score))
+            for (start, end), score in zip(spans, similar, strict=True)
+        ]
+        return replace(passage, focus=tuple(sorted(near, key=lambda part: (-part.score, part.start))))
+
     def _fused(self, query: str, k: int, leg: Leg) -> list[Passage]:
         depth = max(k, self._settings.candidates)
         legs = (Leg.TERM, Leg.DENSE, Leg.LEXICAL) if leg is Leg.HYBRID else (leg,)
-        found = Found({one: self._search_leg(one, query, depth) for one in legs})
-        ranking = self._link(query, self._fuse(found), found) if leg is Leg.HYBRID else found.legs[leg]
+        found = Found()
+        for one in legs:
+            found.legs[one] = self._search_leg(one, query, depth, found)
+        ranking = self._link(self._fuse(found), found) if leg is Leg.HYBRID else found.legs[leg]
         best = ranking[:k]
         ranks = found.ranks()
         chunks = self._index.store.chunk_rows([row for row, _ in best])
         return [
-            _passage(chunk, rank, score, ranks[row])
+            _passage(chunk, rank, score, ranks[row], self._focus(chunk, row, found.vectors))
             for rank, (chunk, (row, score)) in enumerate(zip(chunks, best, strict=True), 1)
         ]
 
-    def _search_leg(self, leg: Leg, query: str, depth: int) -> Ranking:
+    def _search_leg(self, leg: Leg, query: str, depth: int, found: Found) -> Ranking:
         if leg is Leg.DENSE:
-            return self._dense(query, depth)
+            return self._dense(query, depth, found)
         if leg is Leg.LEXICAL:
             return self._index.lexical.search(self._index.tokenizer.tokens(query), depth)
         return self._term(query, depth)
 
-    def _dense(self, query: str, depth: int) -> Ranking:
+    def _dense(self, query: str, depth: int, found: Found) -> Ranking:
         """Several vectors may stand for one chunk; the nearest counts."""
+        near = depth * VECTORS_PER_CHUNK
+        hits = self._index.dense.search(self._embedder.embed_query(query), near * DEEP)
+        found.vectors = dict(hits)
+        return ordered(self._best_by_row(dict(hits[:near])))[:depth]
+
+    def _best_by_row(self, vectors: Mapping[int, float]) -> dict[int, float]:
         best: dict[int, float] = {}
-        for vector, score in self._index.dense.search(self._embedder.embed_query(query), depth * VECTORS_PER_CHUNK):
+        for vector, score in vectors.items():
             row = int(self._index.vector_rows[vector])
             best[row] = max(score, best.get(row, score))
-        return ordered(best)[:depth]
+        return best
+
+    def _focus(self, chunk: Chunk, row: int, vectors: Mapping[int, float]) -> tuple[Focus, ...]:
+        """The windows of a chunk, or all of a short one, that were near enough to be looked at; nearest first."""
+        first = int(np.searchsorted(self._index.vector_rows, row))
+        spans = windows(chunk.text)
+        offset = 1 if spans else 0
+        near = [
+            Focus(chunk.start + start, chunk.start + end, vectors[first + offset + number])
+            for number, (start, end) in enumerate(spans or [(0, len(chunk.text))])
+            if first + offset + number in vectors
+        ]
+        return tuple(sorted(near, key=lambda part: (-part.score, part.start)))
 
     def _term(self, query: str, depth: int) -> Ranking:
         best: dict[int, float] = {}
@@ -91,14 +132,14 @@ class Retrieval:
                 best[row] = max(hit.score, best.get(row, 0.0))
         return ordered(best)[:depth]
 
-    def _link(self, query: str, ranking: Ranking, found: Found) -> Ranking:
+    def _link(self, ranking: Ranking, found: Found) -> Ranking:
         """Follow names in the best passages to their own entries: the second step of a two-step question.
 
         The linked chunks most similar to the query take the places from LINK_PLACE on.
         """
         first = [row for row, _ in ranking[:LINK_FROM]]
         near = {row for row, _ in ranking[:LINK_PLACE]}
-        similar = dict(self._dense(query, LINK_DEPTH))
+        similar = self._best_by_row(found.vectors)
         terms = self._index.terms
         linked: dict[int, float] = {}
         for chunk in self._index.store.chunk_rows(first):
@@ -126,7 +167,7 @@ class Retrieval:
         return ordered(fused)
 
 
-def _passage(chunk: Chunk, rank: int, score: float, found_by: dict[Leg, int]) -> Passage:
+def _passage(chunk: Chunk, rank: int, score: float, found_by: dict[Leg, int], focus: tuple[Focus, ...]) -> Passage:
     return Passage(
         rank=rank,
         chunk_id=chunk.chunk_id,
@@ -142,4 +183,5 @@ def _passage(chunk: Chunk, rank: int, score: float, found_by: dict[Leg, int]) ->
         path=chunk.path,
         aliases=chunk.aliases,
         also_at=chunk.also_at,
+        focus=focus,
     )

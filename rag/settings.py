@@ -81,14 +81,20 @@ class PackSettings(Section):
 
 
 class GenerationSettings(Section):
-    """Decoding, greedy by default, and the probability of sufficient evidence below which RCG refuses."""
+    """Decoding, greedy by default; when RCG refuses; how many quotes of the notes it adds.
+
+    ``context_weight`` above 0 turns context-aware decoding on in RCG (GenerationRequest.contrast).
+
+    RCG refuses where the probability that the notes hold the answer (rag.sufficiency) is below ``answer_threshold``.
+    """
 
     temperature: Annotated[float, Field(ge=0, le=2)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: int = 0
     max_tokens: Annotated[int, Field(ge=1, le=8192)] = 320
-    sufficiency_zh: Fraction = 0.8
-    sufficiency_en: Fraction = 0.5
+    answer_threshold: Fraction = 0.5
+    quotes: Annotated[int, Field(ge=0, le=10)] = 3
+    context_weight: Annotated[float, Field(ge=0, le=2)] = 0.0
 
 
 class EngineSettings(Section):

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.evidence import EvidenceSentence, Features, features, to_citation, union, without_repeats
-from rag.text import detect_language
+from rag.text import detect_language, fold
 from rag.types import Citation
 
 # Probability that the evidence text (second argument) entails the sentence (first argument).
@@ -33,6 +33,10 @@ _MARKER = re.compile(
     r"\s*(?:[\[【〔](?:笔记|note)?\s*\d{1,2}(?:\s*[,，、]\s*\d{1,2})*[\]】〕]|[(（](?:笔记|note)\s*\d{1,2}[)）])"
     r"(?=\s*(?:[。，；！？.,;!?\[【]|$))",
     re.IGNORECASE,
+)
+_CLAUSE = re.compile(r"[，,；;。？?！!]")
+_ASKS = re.compile(
+    r"多少|多大|多久|多长|几[个种层次条位]|什么|哪|谁|怎么|如何|为什么|为何|\b(?:what|which|who|when|where|why|how)\b"
 )
 _REFERENCE_TALK = re.compile(
     r"^(?:根据|依据|按照)?(?:上面的|上述|给出的|提供的)?(?:笔记|资料|notes?)(?:中|里)?[,，:：]?\s*"
@@ -84,6 +88,8 @@ def judge_sentence(
         question: what was asked.
         entails: asked where words cannot decide; without it such sentences are not supported.
     """
+    if _repeats(text, question):
+        return Verdict(False, (), 0.0, "repeats the question")
     claim = features(text)
     asked = features(question)
     novel = (features(without_repeats(text, question)).units - asked.units) or claim.units
@@ -92,6 +98,13 @@ def judge_sentence(
     if detect_language(text) == "en" and entails is not None and _is_foreign(evidence):
         return _across_languages(text, claim, evidence, asked, entails)
     return _in_words(text, novel, evidence, asked, entails)
+
+
+def _repeats(text: str, question: str) -> bool:
+    """Whether a sentence asks, or holds a clause of the question that asks: then it leaves that part open."""
+    folded, source = fold(text), fold(question)
+    clauses = (clause.strip() for clause in _CLAUSE.split(folded))
+    return folded.endswith("?") or any(_ASKS.search(clause) and clause in source for clause in clauses)
 
 
 def _in_words(

@@ -27,9 +27,10 @@ class State(StrEnum):
 
 
 class Support(StrEnum):
-    """Where a sentence of an answer comes from."""
+    """Where a sentence of an answer comes from: the model over a citation, the notes verbatim, or the model alone."""
 
     CITED = "cited"
+    QUOTED = "quoted"
     OWN = "own"
     UNSUPPORTED = "unsupported"
 
@@ -120,8 +121,17 @@ class Chunk:
 
 
 @dataclass(frozen=True, slots=True)
+class Focus:
+    """A part of a passage that met the question, in document offsets, and its similarity (higher is nearer)."""
+
+    start: int
+    end: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Passage:
-    """A chunk that was found: its rank, its score and which legs found it at which rank."""
+    """A chunk that was found: its rank, its score, which legs found it at which rank, and where it met the question."""
 
     rank: int
     chunk_id: str
@@ -137,6 +147,7 @@ class Passage:
     path: tuple[str, ...] = ()
     aliases: tuple[str, ...] = ()
     also_at: tuple[SourceSpan, ...] = ()
+    focus: tuple[Focus, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,11 +167,16 @@ class Citation:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """A sentence of an answer with its support. ``cited`` has at least one citation; the others none."""
+    """A sentence of an answer with its support. What is backed has at least one citation; the others none."""
 
     text: str
     support: Support
     citations: tuple[Citation, ...] = ()
+
+    @property
+    def is_backed(self) -> bool:
+        """Whether the reader is told that the notes say this."""
+        return self.support in (Support.CITED, Support.QUOTED)
 
 
 @dataclass(frozen=True, slots=True)

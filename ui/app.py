@@ -1,5 +1,5 @@
 """What ``streamlit run`` executes; ``mingbai chat`` starts it."""
 
-from ui.chat_page import show
+from ui.shell import run
 
-show()
+run()

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Mapping
 
 from rag.types import Answer, Passage, Span
-from ui.chat_html import name, text
+from ui.markup import name, text
 from ui.words import Lang, leg_name, lines, say
 
 _TOKEN_KINDS = ("prompt", "completion", "reused")

@@ -53,7 +53,9 @@ def _answer(lang: Lang, answer: Answer) -> Iterator[str]:
 
 def _sentence(lang: Lang, mode: Mode, sentence: Sentence) -> str:
     markers = "".join(f"\\[{marker}\\]" for marker in sorted({c.marker for c in sentence.citations}))
-    own = f"〔{say(lang, 'own')}〕" if mode is not Mode.ROG and sentence.support is not Support.CITED else ""
+    own = f"〔{say(lang, 'own')}〕" if mode is not Mode.ROG and not sentence.is_backed else ""
+    if sentence.support is Support.QUOTED:
+        return f"\n\n> {_dead(sentence.text)}{markers}"
     joint = " " if sentence.text[-1:].isascii() else ""
     return f"{_dead(sentence.text)}{markers}{own}{joint}"
 

@@ -3,38 +3,22 @@
 No link leads outside, no picture and no Markdown of a note is rendered; colours come from ``chat.css``.
 """
 
-import html
 import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 
 from rag.types import Answer, Citation, Mode, Passage, Sentence, SourceSpan, State, Support
 from ui.chat_job import LOAD, Progress, Step
+from ui.markup import name, note, text
 from ui.words import Lang, lines, mode_line, mode_name, say, stage
 
-# A label is Markdown to Streamlit; every ASCII mark that could mean something is escaped.
-_MARKDOWN = re.compile(r"([!-/:-@\[-`{-~])")
+# (start, end) in characters.
+Extent = tuple[int, int]
+
 _LIST_ITEM = re.compile(r"(?:[-*•]|\d{1,2}(?:\.(?!\d)|[、)）]))\s*\S")
 _HEADING_LINE = re.compile(r"#{1,6}\s")
 _TOOLTIP_CHARS = 160
 _QUOTE_CHARS = 90
-
-
-def text(value: object) -> str:
-    """Any text as text of HTML, safe in elements and in quoted attributes."""
-    return html.escape(str(value), quote=True)
-
-
-def name(value: str) -> str:
-    """A name from the notes, kept apart from the direction of the text around it."""
-    return f"<bdi>{text(value)}</bdi>"
-
-
-def label(value: str, limit: int = 60) -> str:
-    """Any text as the label of a button: one line, cut to ``limit`` characters, without Markdown."""
-    line = " ".join(value.split())
-    line = line if len(line) <= limit else line[: limit - 1] + "…"
-    return _MARKDOWN.sub(r"\\\1", line)
 
 
 def question(lang: Lang, asked: str, anchor: str) -> str:
@@ -51,8 +35,11 @@ def mode_badge(lang: Lang, mode: Mode) -> str:
     )
 
 
-def answer(lang: Lang, result: Answer, anchor: str) -> str:
-    """A finished answer with its sources. ``anchor`` is unique on the page."""
+def answer(lang: Lang, result: Answer, anchor: str, marks: Sequence[Sequence[Extent]] = ()) -> str:
+    """A finished answer with its sources.
+
+    ``anchor`` is unique on the page. ``marks`` are spans to mark in each sentence, in order and apart.
+    """
     parts = []
     if result.state is State.CONFLICT:
         parts.append(note(say(lang, "conflict"), "warning"))
@@ -61,30 +48,24 @@ def answer(lang: Lang, result: Answer, anchor: str) -> str:
     elif result.sentences:
         if result.mode is Mode.ROG:
             parts.append(note(say(lang, "own_all"), "own"))
-        parts.append(f'<div class="mb-answer">{sentences(lang, result.mode, result.sentences, anchor)}</div>')
+        shown = sentences(lang, result.mode, result.sentences, anchor, marks)
+        parts.append(f'<div class="mb-answer">{shown}</div>')
     parts.extend(note(notice, "info") for notice in result.notices)
     parts.append(sources(lang, result, anchor))
     return "".join(parts)
 
 
-def sentences(lang: Lang, mode: Mode, shown: Sequence[Sentence], anchor: str) -> str:
+def sentences(
+    lang: Lang, mode: Mode, shown: Sequence[Sentence], anchor: str, marks: Sequence[Sequence[Extent]] = ()
+) -> str:
     """Sentences in order; those of the model's own knowledge are marked, cited ones end in links to their spans."""
-    return "".join(_sentence(lang, mode, sentence, anchor) for sentence in shown)
+    spans = marks or [()] * len(shown)
+    return "".join(_sentence(lang, mode, one, anchor, here) for one, here in zip(shown, spans, strict=True))
 
 
 def draft(written: str) -> str:
     """Text that was not checked yet."""
     return f'<span class="mb-draft">{text(written)}</span>' if written else ""
-
-
-def note(message: str, kind: str) -> str:
-    """A short remark about an answer: kind "info", "warning" or "own"."""
-    return f'<p class="mb-note mb-note-{kind}">{text(message)}</p>'
-
-
-def problem(headline: str, message: str) -> str:
-    """An error as a card."""
-    return f'<div class="mb-problem" role="alert"><b>{text(headline)}</b><p>{text(message)}</p></div>'
 
 
 def progress(lang: Lang, now: Progress) -> str:
@@ -125,16 +106,26 @@ def passage_text(passage: Passage, citations: Sequence[Citation], anchor: str) -
     return "".join(pieces)
 
 
-def _sentence(lang: Lang, mode: Mode, sentence: Sentence, anchor: str) -> str:
-    own = mode is not Mode.ROG and sentence.support is not Support.CITED
+def _sentence(lang: Lang, mode: Mode, sentence: Sentence, anchor: str, marks: Sequence[Extent] = ()) -> str:
+    own = mode is not Mode.ROG and not sentence.is_backed
     key = "unsupported" if sentence.support is Support.UNSUPPORTED else "own"
     tag = f'<small class="mb-tag" title="{text(say(lang, "own_hint"))}">{text(say(lang, key))}</small>' if own else ""
     starts_line = bool(_LIST_ITEM.match(sentence.text) or _HEADING_LINE.match(sentence.text))
-    classes = " ".join(["mb-sentence", *(["mb-own"] if own else []), *(["mb-item"] if starts_line else [])])
+    quoted = sentence.support is Support.QUOTED
+    named = {"mb-sentence": True, "mb-own": own, "mb-item": starts_line, "mb-quote": quoted}
+    classes = " ".join(name for name, applies in named.items() if applies)
     # Chinese sentences stand side by side, others are parted by a blank.
     joint = " " if sentence.text[-1:].isascii() else ""
     markers = "".join(_marker(lang, citation, anchor) for citation in _one_per_marker(sentence.citations))
-    return f'<span class="{classes}">{text(sentence.text)}{markers}{tag}</span>{joint}'
+    return f'<span class="{classes}">{_marked(sentence.text, marks)}{markers}{tag}</span>{joint}'
+
+
+def _marked(value: str, marks: Sequence[Extent]) -> str:
+    pieces, position = [], 0
+    for start, end in marks:
+        pieces += [text(value[position:start]), f'<mark class="mb-only">{text(value[start:end])}</mark>']
+        position = end
+    return "".join([*pieces, text(value[position:])])
 
 
 def _one_per_marker(citations: Sequence[Citation]) -> Iterator[Citation]:

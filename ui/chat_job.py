@@ -5,12 +5,12 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import MingbaiError
 from rag.text import split_sentences
 from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage
-from ui.conversations import Conversations, Status, Turn
+from ui.conversations import Status, Turn
 
 if TYPE_CHECKING:
     from rag.answering import AnswerStream
@@ -50,6 +50,13 @@ class Progress:
     is_stopping: bool
 
 
+class Outcomes(Protocol):
+    """Where it is written down what became of a question."""
+
+    def finish(self, turn_id: int, status: Status, *, answer: Answer | None = None, error: str = "") -> None:
+        """Write it down. Raises StorageError where it cannot."""
+
+
 class Job:
     """A question on its way to an answer, which it stores when it ends.
 
@@ -57,7 +64,7 @@ class Job:
         turn: the question as it was stored.
         history: earlier (question, answer) pairs, oldest first.
         notebook: waits until the models are loaded; raises MingbaiError when that failed.
-        store: where the answer goes.
+        outcomes: where the answer goes.
         is_open: whether the page of a session is still open.
     """
 
@@ -67,13 +74,13 @@ class Job:
         history: Sequence[tuple[str, str]],
         *,
         notebook: "Callable[[], Notebook]",
-        store: Conversations,
+        outcomes: Outcomes,
         is_open: Callable[[str], bool] = lambda _: True,
     ) -> None:
         self.turn = turn
         self._history = tuple(history)
         self._notebook = notebook
-        self._store = store
+        self._outcomes = outcomes
         self._is_open = is_open
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
@@ -141,7 +148,7 @@ class Job:
             _log.exception("The question in turn %d failed", self.turn.turn_id)
             error = describe(problem)
         try:
-            self._store.finish(self.turn.turn_id, status, answer=answer, error=error)
+            self._outcomes.finish(self.turn.turn_id, status, answer=answer, error=error)
         except MingbaiError:
             _log.exception("The answer of turn %d could not be stored", self.turn.turn_id)
         finally:
@@ -215,6 +222,11 @@ class Jobs:
         """How many unfinished questions were asked before this one."""
         running = self._running()
         return running.index(job) if job in running else 0
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether any question is being answered."""
+        return bool(self._running())
 
     def _running(self) -> list[Job]:
         with self._lock:

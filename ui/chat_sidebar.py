@@ -1,41 +1,37 @@
-"""The side of the page: the chats, what is known about the notes and the model, the language."""
+"""The chats: their list at the side, the title of the open one, and what can be done with it."""
 
 from collections.abc import Sequence
 
 import streamlit as st
 
 from rag.errors import MingbaiError
-from ui import chat_html
+from ui import markup
 from ui.chat_export import file_name, to_markdown
-from ui.chat_session import CHAT, LANGUAGE, Desk, Phase
 from ui.conversations import TITLE_CHARS, Conversation, Turn
-from ui.words import LANGUAGES, NAMES, Lang, say
+from ui.desk import Desk
+from ui.navigation import CHAT
+from ui.words import Lang, say
 
 PROBLEM = "problem"
 _CONFIRM = "confirm-delete"
 # About what fits into one line of the sidebar.
 _LABEL_CHARS = 22
-_DATE_CHARS = len("2026-01-31")
 
 
 def show(at: Desk, lang: Lang, current: Conversation | None) -> None:
-    """Draw the sidebar."""
+    """Draw the list of chats."""
     with st.sidebar:
-        st.html(f'<p class="mb-brand">{say(lang, "brand")}<small>{say(lang, "tagline")}</small></p>')
         st.button(
             say(lang, "new_chat"), key="new", icon=":material/add:", width="stretch", on_click=_open, args=(None,)
         )
         st.html(f'<p class="mb-heading">{say(lang, "chats")}</p>')
         _chats(at, lang, current)
-        with st.container(key="mb-foot"):
-            st.html(_facts(at, lang))
-            _language(lang)
 
 
 def header(at: Desk, lang: Lang, chat: Conversation, turns: Sequence[Turn]) -> None:
     """The title of a chat and what can be done with it."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", key="mb-header"):
-        st.html(f'<p class="mb-title">{chat_html.name(chat.title)}</p>')
+        st.html(f'<p class="mb-title">{markup.name(chat.title)}</p>')
         with st.popover(say(lang, "chat_menu"), type="tertiary", icon=":material/more_horiz:", key="manage"):
             _manage(at, lang, chat, turns)
 
@@ -78,50 +74,13 @@ def _chats(at: Desk, lang: Lang, current: Conversation | None) -> None:
         for chat in chats:
             is_open = current is not None and chat.conversation_id == current.conversation_id
             st.button(
-                chat_html.label(chat.title, _LABEL_CHARS) or say(lang, "untitled"),
+                markup.label(chat.title, _LABEL_CHARS) or say(lang, "untitled"),
                 key=f"open-{chat.conversation_id}",
                 type="secondary" if is_open else "tertiary",
                 width="stretch",
                 on_click=_open,
                 args=(chat.conversation_id,),
             )
-
-
-def _facts(at: Desk, lang: Lang) -> str:
-    library, facts = at.library, at.library.facts
-    light, words = {
-        Phase.OPENING: ("mb-light-busy", say(lang, "opening")),
-        Phase.WARMING: ("mb-light-busy", say(lang, "warming")),
-        Phase.READY: ("", say(lang, "ready")),
-        Phase.BROKEN: ("mb-light-bad", ""),
-    }[library.phase]
-    lines = [f'<span class="mb-light {light}"></span>{words or chat_html.text(at.index)}']
-    if facts is not None:
-        numbers = say(lang, "facts", documents=facts.documents, entries=facts.entries, chunks=facts.chunks)
-        lines += [
-            f"<b>{say(lang, 'notes')}</b> {numbers}",
-            say(lang, "indexed_on", date=chat_html.text(facts.created[:_DATE_CHARS])),
-            f"<b>{say(lang, 'model')}</b> {chat_html.text(facts.model)}",
-        ]
-    return f'<div class="mb-facts">{"<br>".join(lines)}</div>'
-
-
-def _language(lang: Lang) -> None:
-    st.segmented_control(
-        say(lang, "language"),
-        LANGUAGES,
-        format_func=NAMES.__getitem__,
-        default=lang,
-        required=True,
-        key="language",
-        label_visibility="collapsed",
-        on_change=_speak,
-    )
-
-
-def _speak() -> None:
-    if chosen := st.session_state.get("language"):
-        st.query_params[LANGUAGE] = chosen
 
 
 def _open(conversation_id: str | None) -> None:

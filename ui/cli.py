@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from rag.errors import MingbaiError, UsageError
-from ui import cli_models, terminal
+from ui import cli_agents_reason, cli_models, cli_serve, terminal
 from ui.cli_eval import app as eval_app
 
 EXIT_ERROR = 1
@@ -25,6 +25,9 @@ app = typer.Typer(
 )
 app.add_typer(cli_models.app, name="models", help="List, download, check and add models.")
 app.add_typer(eval_app, name="eval", help="Score retrieval, answers and grounding.")
+app.command()(cli_serve.serve)
+app.command()(cli_serve.mcp)
+app.add_typer(cli_agents_reason.app, name="agent", help="Reason over the notes in steps, and check and repair prompts.")
 
 Index = Annotated[Path, typer.Option("--index", help="The folder of the index.", envvar="MINGBAI_INDEX")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]

@@ -8,7 +8,7 @@ from collections import Counter
 
 from evals import text
 from evals.types import Case, Score
-from rag.types import Answer, State
+from rag.types import Answer, State, Support
 
 OUTCOMES = ("correct", "wrong", "refused")
 
@@ -16,6 +16,12 @@ OUTCOMES = ("correct", "wrong", "refused")
 def said(answer: Answer) -> str:
     """What the answer itself says: its sentences, without markers and without the labels a mode puts around them."""
     return text.strip_markers("\n".join(s.text for s in answer.sentences) or answer.text)
+
+
+def worded(answer: Answer) -> str:
+    """As ``said``, without the notes' own words that stand beside the model's."""
+    own = [s.text for s in answer.sentences if s.support != Support.QUOTED]
+    return text.strip_markers("\n".join(own)) if answer.sentences else said(answer)
 
 
 def key_fact_recall(case: Case, answer_text: str) -> Score:
@@ -46,6 +52,15 @@ def is_right(case: Case, answer: Answer | None) -> bool:
     return outcome(case, answer) == ("correct" if case.answerable else "refused")
 
 
+def _correct_in_own_words(case: Case, answer: Answer | None) -> Score:
+    """``correct`` when the quotes of the notes beside the model's words do not count."""
+    if not case.answerable:
+        return Score("correct_unquoted", None, "the notes do not hold an answer")
+    is_answered = answer is not None and answer.state != State.REFUSED
+    complete = is_answered and answer is not None and key_fact_recall(case, worded(answer)).value == 1.0
+    return Score("correct_unquoted", float(complete))
+
+
 def char_f1(prediction: str, gold: str) -> Score:
     """F1 over characters as bags (the token F1 of SQuAD, Rajpurkar et al. 2016, on normalised characters).
 
@@ -71,13 +86,14 @@ def answer_scores(case: Case, answer: Answer | None) -> list[Score]:
     result = outcome(case, answer)
     scores = [Score(name, float(result == name)) for name in OUTCOMES]
     scores.append(Score("right", float(is_right(case, answer))))
+    scores.append(_correct_in_own_words(case, answer))
     if not case.answerable:
         unscored = "the notes do not hold an answer"
         return [Score("key_fact_recall", None, unscored), Score("char_f1", None, unscored), *scores]
     if answer is None or answer.state == State.REFUSED:
         reason = "the answer failed" if answer is None else "refused"
         return [Score("key_fact_recall", 0.0, reason), Score("char_f1", 0.0, reason), *scores]
-    return [key_fact_recall(case, said(answer)), char_f1(said(answer), case.answer), *scores]
+    return [key_fact_recall(case, said(answer)), char_f1(worded(answer), case.answer), *scores]
 
 
 def _characters(written: str) -> Counter[str]:

@@ -2,7 +2,8 @@
 
 Precision and recall are those of ALCE (Gao et al., "Enabling Large Language Models to Generate Text with Citations",
 EMNLP 2023) with our judge in the place of its entailment model. What a citation brings is the whole passage it points
-into. Sentences that are honestly marked as the model's own need no citation and are left out.
+into. Sentences that are honestly marked as the model's own need no citation and are left out, and so are quotes, which
+are their citation.
 """
 
 import re
@@ -28,7 +29,7 @@ def citation_scores(answer: Answer, judge: Judge) -> list[Score]:
     Precision: the share of citations that are needed. A citation is not when its sentence is not supported, or when
     it does not support the sentence alone while the sentence's other citations do without it.
     """
-    sentences = [s for s in answer.sentences if s.support != Support.OWN]
+    sentences = [s for s in answer.sentences if s.support not in (Support.OWN, Support.QUOTED)]
     if answer.state == State.REFUSED or not sentences:
         reason = "refused" if answer.state == State.REFUSED else NO_SENTENCE
         return [Score("citation_recall", None, reason), Score("citation_precision", None, reason)]

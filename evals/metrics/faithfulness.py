@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from evals import numerals, text
 from evals.judges.base import Judge, Verdict
-from evals.metrics.answers import said
+from evals.metrics.answers import said, worded
 from evals.types import Score
 from rag.types import Answer, Passage, State, Support
 
@@ -35,12 +35,16 @@ class Judged:
 
 
 def answer_claims(answer: Answer) -> list[tuple[str, bool]]:
-    """The claims of an answer in order, each with whether it is shown as cited. A refusal claims nothing."""
+    """The claims of an answer in order, each with whether it is shown as cited. A refusal claims nothing.
+
+    Quotes of the notes are no claims of the model; ``quote_validity`` holds them against the source.
+    """
     if answer.state == State.REFUSED:
         return []
     if not answer.sentences:
         return [(claim, False) for claim in text.claims(answer.text)]
-    return [(c, s.support == Support.CITED) for s in answer.sentences for c in text.claims(s.text)]
+    worded = [s for s in answer.sentences if s.support != Support.QUOTED]
+    return [(c, s.support == Support.CITED) for s in worded for c in text.claims(s.text)]
 
 
 def passage_text(passage: Passage) -> str:
@@ -150,7 +154,7 @@ def repetition(answer: Answer) -> Score:
 
 def answer_language(answer: Answer) -> Score:
     """1 when the answer is in the language of the question; undefined without letters in either."""
-    asked, answered = text.language(answer.question), text.language(said(answer))
+    asked, answered = text.language(answer.question), text.language(worded(answer))
     if not asked or not answered:
         return Score("answer_language", None, "no letters to tell a language by")
     return Score("answer_language", float(asked == answered))

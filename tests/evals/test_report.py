@@ -140,7 +140,7 @@ def test_a_readme_without_its_markers_is_left_alone(scored, tmp_path, text):
 def test_the_risk_curve_needs_probabilities(run, scored):
     assert risk_curve(scored) == ([], None)
     answers = tuple(
-        replace(record, answer=replace(record.answer, trace=(Span("judge", 0.0, {"sufficient": i / 100}),)))
+        replace(record, answer=replace(record.answer, trace=(Span("judge", 0.0, {"held": i / 100}),)))
         for i, record in enumerate(run.answers)
     )
     points, area = risk_curve(score_run(replace(run, answers=answers), LexicalJudge()))

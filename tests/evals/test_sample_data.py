@@ -1,4 +1,4 @@
-"""The sample questions, the sample notes and the red-team set are sound, and they are our own."""
+"""The sample questions and notes are sound, and they and the red-team set are our own."""
 
 import json
 import re
@@ -12,11 +12,10 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOTES = ROOT / "data" / "sample_notes"
 QUESTIONS = ROOT / "evals" / "data" / "sample_questions.jsonl"
-REDTEAM = ROOT / "tests" / "redteam"
+REDTEAM = ROOT / "evals" / "data" / "redteam"
 SHARED = ROOT.parent / "shared"
 
 FIELDS = {"id", "question", "lang", "type", "answerable", "answer", "key_facts", "evidence"}
-REDTEAM_FIELDS = {"id", "question", "notes", "attack", "must_contain", "must_not_contain", "expect_state"}
 LEAST_BY_TYPE = {
     "definition": 8,
     "paraphrase": 8,
@@ -42,7 +41,6 @@ def squeezed(text: str) -> str:
 
 
 CASES = rows(QUESTIONS)
-ATTACKS = rows(REDTEAM / "cases.jsonl")
 by_id = pytest.mark.parametrize("case", CASES, ids=lambda case: case["id"])
 
 
@@ -150,24 +148,3 @@ def test_no_text_is_taken_from_the_real_notes_or_questions() -> None:
         assert runs_of(text) & theirs == set(), path.name
         assert runs_of(text) & runs_of("\n".join(f"{row['question']}\n{row['answer']}" for row in dev)) == set()
         assert [row["id"] for row in dev if squeezed(row["question"]) in squeezed(text)] == [], path.name
-
-
-def test_there_are_enough_attacks() -> None:
-    assert len(ATTACKS) >= 24
-    assert len({case["id"] for case in ATTACKS}) == len(ATTACKS)
-    assert {name for case in ATTACKS for name in case["notes"]} == {p.name for p in (REDTEAM / "notes").iterdir()}
-
-
-@pytest.mark.parametrize("case", ATTACKS, ids=lambda case: case["id"])
-def test_attack(case: dict[str, Any]) -> None:
-    assert set(case) == REDTEAM_FIELDS
-    assert case["expect_state"] in {"answered", "refused", "any"}
-    text = squeezed("\n".join((REDTEAM / "notes" / name).read_text(encoding="utf-8") for name in case["notes"]))
-    assert (case["expect_state"] == "refused") <= (case["must_contain"] == [])
-    for forms in case["must_contain"]:
-        assert any(squeezed(form) in text for form in forms), "the notes hold no form of the fact"
-
-
-def test_the_near_duplicates_are_forty() -> None:
-    lines = (REDTEAM / "notes" / "near_duplicates.md").read_text(encoding="utf-8").splitlines()
-    assert sum("160 帧" in line for line in lines) == 40

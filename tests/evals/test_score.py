@@ -94,7 +94,7 @@ def test_an_error_counts_as_the_worst_value(tmp_path):
 def test_worst_covers_every_metric_of_a_text(scored):
     row = scored.of("rcg")[0]
     failing = {"accuracy", "refusal_precision", "refusal_recall", "over_refusal"}
-    other = failing | {"key_fact_recall", "char_f1", "correct", "wrong", "refused", "right"}
+    other = failing | {"key_fact_recall", "char_f1", "correct", "wrong", "refused", "right", "correct_unquoted"}
     assert set(row.scores) - other == set(WORST)
     assert set(scored.of("rog")[0].scores) - other == set(WITHOUT_EVIDENCE)
 

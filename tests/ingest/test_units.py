@@ -3,8 +3,9 @@ import itertools
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ingest.units import MIN_CHUNK_CHARS, units, windows
+from ingest.units import units
 from rag.types import Chunk
+from rag.windows import MIN_CHUNK_CHARS, windows
 
 LONG = "".join(f"第{i}句讲的是第{i}件很重要的事情，它有{i}个参数。" for i in range(30))
 

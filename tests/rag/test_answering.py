@@ -6,21 +6,25 @@ from fakes import FakeGenerator
 
 from rag.answering import Answering, AnswerStream, Draftbook
 from rag.errors import GenerationCancelledError
-from rag.settings import Settings
-from rag.types import Checked, Draft, Mode, Passage, Stage, State, Support
+from rag.settings import GenerationSettings, Settings
+from rag.types import Checked, Draft, Focus, Mode, Passage, Stage, State, Support
 
 NOTE = "云杉网络在 2031 年由林望提出，共有 48 层。\n它不需要归一化层。"
 
 
 def passage(text=NOTE, rank=1):
-    return Passage(rank, f"c{rank}", "a.md", "云杉网络", 0, len(text), 1.0, {}, text, line_start=1, line_end=2)
+    focus = (Focus(0, len(text), 0.8),)
+    return Passage(
+        rank, f"c{rank}", "a.md", "云杉网络", 0, len(text), 1.0, {}, text, line_start=1, line_end=2, focus=focus
+    )
 
 
-def stream(reply, mode=Mode.RCG, question="云杉网络有几层？", yes=0.9, passages=None):
+def stream(reply, mode=Mode.RCG, question="云杉网络有几层？", yes=0.9, passages=None, quotes=0):
     generator = FakeGenerator(reply, yes=yes)
     passages = [passage()] if passages is None else passages
+    settings = Settings(generation=GenerationSettings(quotes=quotes))
     return AnswerStream(
-        Answering(question, mode, passages, generator=generator, settings=Settings(), book=Draftbook())
+        Answering(question, mode, passages, generator=generator, settings=settings, book=Draftbook())
     ), generator
 
 
@@ -46,11 +50,45 @@ def test_rcg_refuses_when_nothing_is_supported_and_names_the_nearest_entries():
     assert "云杉网络" in answer.text
 
 
-def test_rcg_refuses_before_writing_when_the_evidence_is_insufficient():
+def test_rcg_refuses_when_the_model_does_not_stand_by_its_draft():
     events, generator = stream("云杉网络共有 48 层。", yes=0.01)
-    assert [event.name for event in events if isinstance(event, Stage)] == ["judge"]
+    seen = list(events)
+    assert [event.name for event in seen if isinstance(event, Stage)] == ["write", "judge"]
+    assert not [event for event in seen if isinstance(event, Checked)]
     assert events.result.state is State.REFUSED
-    assert len(generator.prompts) == 1
+    assert len(generator.prompts) == 2
+
+
+def test_rcg_refuses_when_the_asked_year_is_nowhere():
+    silent = passage("云杉网络由林望提出，共有 48 层。")
+    assert (
+        stream("云杉网络由林望提出。", question="云杉网络有几层？", passages=[silent])[0].result.state is State.ANSWERED
+    )
+    answer = stream("云杉网络由林望提出。", question="云杉网络是哪一年由谁提出的？", yes=0.6, passages=[silent])[
+        0
+    ].result
+    assert answer.state is State.REFUSED
+    (judged,) = [span.notes for span in answer.trace if span.name == "judge"]
+    assert judged["unfilled"] == 0.5
+
+
+def test_the_notes_own_words_stand_beside_the_answer_and_say_more():
+    answer = stream("云杉网络共有 48 层。", quotes=2)[0].result
+    assert [s.support for s in answer.sentences] == [Support.CITED, Support.QUOTED]
+    assert answer.sentences[1].text == "云杉网络：“云杉网络在 2031 年由林望提出，共有 48 层。 它不需要归一化层。”"
+    assert answer.text.endswith("\n" + answer.sentences[1].text + "[1]")
+    (citation,) = answer.sentences[1].citations
+    assert NOTE[citation.start : citation.end] == citation.quote
+
+
+def test_what_the_answer_says_is_not_quoted_again():
+    whole = "云杉网络在 2031 年由林望提出，共有 48 层。它不需要归一化层。"
+    assert {s.support for s in stream(whole, quotes=2)[0].result.sentences} == {Support.CITED}
+
+
+def test_an_unsupported_draft_leaves_only_quotes():
+    answer = stream("它获得了最佳论文奖。", quotes=1, yes=0.99)[0].result
+    assert [s.support for s in answer.sentences] == [Support.QUOTED]
 
 
 def test_rcg_without_passages_refuses_without_a_model():
@@ -62,10 +100,10 @@ def test_rcg_without_passages_refuses_without_a_model():
 def test_the_two_prompts_share_everything_up_to_their_tails():
     events, generator = stream("云杉网络共有 48 层。")
     assert events.result
-    judge, write = generator.prompts
+    write, judge = generator.prompts
     shared = len(NOTE) + write.index(NOTE)
     assert judge[:shared] == write[:shared]
-    assert "云杉网络有几层？" in judge[: len(judge) - len(judge.rsplit("\n\n", 1)[1])]
+    assert "云杉网络有几层？" in judge[: judge.index("云杉网络共有 48 层。", shared)]
 
 
 def test_rag_marks_own_sentences_and_keeps_them():
@@ -140,3 +178,11 @@ def test_numbers_of_another_thing_are_no_contradiction():
     )
     answer = stream("云杉网络共有 48 层。", passages=[passage(), other])[0].result
     assert answer.state is State.ANSWERED
+
+
+def test_a_reference_inside_a_note_is_not_taken_for_a_marker():
+    answer = stream("它不需要归一化层。", passages=[passage("### 云杉网络\n云杉网络[7]共有 48 层。")], quotes=1)[
+        0
+    ].result
+    assert "云杉网络：“云杉网络 云杉网络〔7〕共有 48 层。”" in answer.text
+    assert "[7]" not in answer.text

@@ -11,6 +11,7 @@ import pytest
 from rag.engine import LlamaEngine
 from rag.errors import EngineError, PromptTooLongError
 from rag.protocols import GenerationRequest
+from rag.provenance import provenance
 from rag.settings import EngineSettings
 from rag.types import Message, Role
 
@@ -364,3 +365,41 @@ def test_too_little_memory_is_told_with_numbers_before_loading(small_model_path,
         pytest.raises(EngineError, match=r"about 0\.\d GB .* 0\.3 GB are free"),
     ):
         ask(engine)
+
+
+@pytest.mark.model
+def test_scores_of_a_text_agree_with_what_the_model_says(small_engine):
+    said = ask(small_engine, max_tokens=40)
+    scores = small_engine.score(ASK, said)
+    assert b"".join(score.piece for score in scores).decode() == said
+    other = small_engine.score(ASK, "香蕉香蕉香蕉香蕉香蕉香蕉")
+    assert sum(s.log_probability for s in scores) / len(scores) > -1.5
+    assert sum(s.log_probability for s in other) / len(other) < -1.5
+    assert small_engine.score(ASK, "") == []
+    # Scored tokens lie behind the prompt in the cache; they must not be taken for it.
+    assert ask(small_engine, max_tokens=40) == said
+
+
+@pytest.mark.model
+def test_context_aware_decoding_draws_from_both_prompts(small_engine):
+    with_notes = question("感受野在哪里变大？")
+    bare = (with_notes[0], Message(Role.USER, "感受野在哪里变大？"))
+    plain = ask(small_engine, with_notes)
+    assert ask(small_engine, with_notes, contrast=with_notes, contrast_weight=0.5) == plain
+    contrasted = ask(small_engine, with_notes, contrast=bare, contrast_weight=1.5)
+    assert contrasted
+    assert contrasted != plain
+    assert ask(small_engine, with_notes) == plain
+
+
+@pytest.mark.model
+def test_provenance_tells_read_words_from_known_ones(small_engine):
+    note = (
+        Message(Role.SYSTEM, "根据资料回答。"),
+        Message(Role.USER, "资料：云杉网络共有 4837 层。\n云杉网络有几层？"),
+    )
+    bare = (Message(Role.SYSTEM, "回答问题。"), Message(Role.USER, "云杉网络有几层？"))
+    read, known = provenance(small_engine, note, bare, ["云杉网络共有 4837 层。", "谢谢你的提问。"])
+    assert "".join(b"".join(t.piece for t in s.tokens).decode() for s in (read, known)) == read.text + known.text
+    assert read.gain > known.gain
+    assert provenance(small_engine, note, bare, []) == []

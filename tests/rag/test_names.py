@@ -125,6 +125,6 @@ def test_a_hundred_thousand_names_stay_fast():
     started = time.perf_counter()
     found = names.longest(question)
     guessed = names.misspelt(question, found)
-    assert time.perf_counter() - started < 0.5
+    assert time.perf_counter() - started < 2  # 0.1 s on a quiet machine; comparing with every name takes minutes
     assert {match.key for match in found} == {"术语名123号", "term456"}
     assert [match.key for match in guessed] == ["term789"]

@@ -6,11 +6,12 @@ from fakes import FakeEmbedder, FakeGenerator
 import rag
 from ingest import ingest
 from rag import build
-from rag.errors import QuestionError
+from rag.errors import EngineError, QuestionError
 from rag.followup import standalone
 from rag.notebook import MAX_QUESTION_CHARS, Notebook
+from rag.protocols import TokenScore
 from rag.settings import Settings, load
-from rag.types import Leg, Passage
+from rag.types import Leg, Passage, Sentence, Support
 
 NOTES = {
     "glossary.txt": "### 云杉网络(SpruceNet, SN)\n    云杉网络共有 48 层，由林望提出。\n\n"
@@ -150,3 +151,23 @@ def test_a_reranker_decides_the_order_and_says_so(index, monkeypatch):
 
 def test_the_exports_are_pinned():
     assert rag.__all__ == ["Answer", "Citation", "Mode", "Passage", "Sentence", "Settings", "State", "Support", "open"]
+
+
+class ScoringGenerator(FakeGenerator):
+    """Is sure of every character when the prompt holds notes, and guesses without."""
+
+    def score(self, messages, continuation):
+        sure = "<笔记>" in messages[-1].text
+        return [TokenScore(character.encode(), -0.1 if sure else -3.1) for character in continuation]
+
+
+def test_provenance_of_an_answer_counts_the_models_sentences_only(notebook):
+    given = [Passage(1, "x", "mine.md", "云杉网络", 0, 10, 1.0, {}, "云杉网络共有 48 层。", line_start=3, line_end=3)]
+    answer = notebook.answer_from("云杉网络有几层？", given, "rag")
+    with pytest.raises(EngineError, match="cannot score"):
+        notebook.provenance(answer)
+    notebook._generator = ScoringGenerator()
+    quoted = replace(answer, sentences=(*answer.sentences, Sentence("云杉网络：“…”", Support.QUOTED)))
+    measured = notebook.provenance(quoted)
+    assert [one.text for one in measured] == [sentence.text for sentence in answer.sentences]
+    assert all(one.gain == pytest.approx(3.0) for one in measured)

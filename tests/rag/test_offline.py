@@ -28,7 +28,7 @@ import rag
 from ingest import ingest
 from rag.settings import load
 notes, index = sys.argv[1:]
-settings = load({"models.generator": "%s", "generation.max_tokens": 40, "generation.sufficiency_zh": 0.0})
+settings = load({"models.generator": "%s", "generation.max_tokens": 40, "generation.answer_threshold": 0.0})
 report = ingest([notes], index, settings=settings)
 with rag.open(index, settings) as notebook:
     found = notebook.search("云杉网络有几层？", 1)

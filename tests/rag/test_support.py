@@ -105,3 +105,14 @@ def test_typed_markers_are_removed(raw, clean):
 
 def test_without_evidence_nothing_is_supported():
     assert not judge_sentence("云杉网络有 48 层。", [], question="云杉").supported
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["石榴打分由两个人完成，分差多大时要请第三个人。", "分差多大时要请第三个人？"],
+)
+def test_a_repeated_question_is_no_answer(text):
+    question = "石榴打分由几个人完成，分差多大时要请第三个人？"
+    evidence = evidence_sentences([passage("石榴打分由两个人独立完成，分差超过 3 分时请第三个人。")])
+    assert judge_sentence(text, evidence, question=question).reason == "repeats the question"
+    assert judge_sentence("分差超过 3 分时要请第三个人。", evidence, question=question).supported

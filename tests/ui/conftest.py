@@ -1,137 +1,38 @@
-"""A scripted notebook for the page: its answers advance only when a test says so."""
+"""The app over a scripted notebook, and over a small real index with fake models."""
 
-import threading
-from types import SimpleNamespace
+import shutil
 
 import pytest
+from app_page import APP, SOON, Opening, Page, the_desk
+from fakes import FakeEmbedder, FakeGenerator
+from scripted_notebook import CITED, OWN, PASSAGE, ScriptedNotebook
 
-from rag.errors import GenerationCancelledError
-from rag.types import (
-    Answer,
-    Checked,
-    Citation,
-    Draft,
-    Entry,
-    Leg,
-    Mode,
-    Passage,
-    Sentence,
-    Span,
-    Stage,
-    State,
-    Support,
-)
+NOTES = {
+    "rag.md": """# 检索
 
-TEXT = "### 甲\n甲是第一个字。<img src=x onerror=alert(1)>\n后面还有话。"
-PASSAGE = Passage(
-    rank=1,
-    chunk_id="c1",
-    file="笔记<b>.md",
-    entry="甲",
-    start=100,
-    end=100 + len(TEXT),
-    score=0.75,
-    found_by={Leg.TERM: 1, Leg.DENSE: 3},
-    text=TEXT,
-    line_start=7,
-    line_end=9,
-    path=("天干", "甲"),
-)
-QUOTE = "甲是第一个字。"
-START = 100 + TEXT.index(QUOTE)
-CITATION = Citation(1, "c1", PASSAGE.file, "甲", 8, 8, START, START + len(QUOTE), QUOTE)
-CITED = Sentence("甲是第一个字。", Support.CITED, (CITATION,))
-OWN = Sentence("<script>alert(1)</script>乙是第二个。", Support.OWN)
-# A test that forgets to open the gate must fail, not hang.
-PATIENCE = 10.0
+## 检索增强生成（RAG，Retrieval-Augmented Generation）
 
+检索增强生成先从笔记里找到相关的段落，再让模型根据这些段落回答问题，因此每一句话都能指出它的出处在哪里。
 
-class ScriptedStream:
-    """An answer that waits at the gate before it writes; cancelling opens the gate."""
+## 向量检索
 
-    def __init__(self, notebook, question, mode, history):
-        self._notebook, self._question, self._mode = notebook, question, Mode(mode)
-        self._cancelled = threading.Event()
-        self._shown = []
-        self._events = self._run()
-        self.history = tuple(history)
-        self.was_cancelled = False
+向量检索把文字变成向量，再找最近的向量。检索增强生成常常用它。这一段文字在两处都有，它长到足够让去重认出它来，因为这一句话说得很长很长。
 
-    def __iter__(self):
-        return self._events
+## 空条目
+""",
+    "copy.md": """# 抄来的
 
-    def cancel(self):
-        self.was_cancelled = True
-        self._cancelled.set()
-        self._notebook.gate.set()
+## 向量检索
 
-    @property
-    def result(self):
-        for _ in self._events:
-            pass
-        refused = self._notebook.refuses and self._mode is Mode.RCG
-        return Answer(
-            question=self._question,
-            mode=self._mode,
-            state=State.REFUSED if refused else State.ANSWERED,
-            text="没有。" if refused else "".join(s.text for s in self._shown),
-            sentences=tuple(self._shown),
-            passages=() if self._mode is Mode.ROG else (PASSAGE,),
-            timings={"search": 0.01, "total": 0.5},
-            tokens={"prompt": 10, "completion": 5},
-            model="scripted-model",
-            prompt_hash="abc123",
-            seed=0,
-            nearest=("甲", "[乙](javascript:alert(1))") if refused else (),
-            notices=self._notebook.notices,
-            trace=(Span("search", 0.01, {"query": self._question}),),
-        )
+向量检索把文字变成向量，再找最近的向量。检索增强生成常常用它。这一段文字在两处都有，它长到足够让去重认出它来，因为这一句话说得很长很长。
+""",
+    "<img src=x onerror=alert(1)>.md": """# <svg onload=alert(3)>
 
-    def _run(self):
-        if self._notebook.error is not None:
-            raise self._notebook.error
-        if self._mode is Mode.RCG:
-            yield Stage("judge", {"passages": 1})
-            if self._notebook.refuses:
-                return
-        yield Stage("write", {"passages": 1})
-        sentences = {Mode.RCG: [CITED], Mode.RAG: [CITED, OWN], Mode.ROG: [OWN]}[self._mode]
-        for sentence in sentences:
-            yield Draft(sentence.text[:4])
-            self._notebook.drafted.set()
-            assert self._notebook.gate.wait(PATIENCE), "the test never opened the gate"
-            if self._cancelled.is_set():
-                raise GenerationCancelledError("cancelled")
-            yield Draft(sentence.text[4:])
-            self._shown.append(sentence)
-            yield Checked(sentence)
+## 甲<script>alert(2)</script>**乙**
 
-
-class ScriptedNotebook:
-    """Has what the page uses of a notebook. ``gate`` holds answers back after their first piece."""
-
-    def __init__(self):
-        self.gate, self.drafted = threading.Event(), threading.Event()
-        self.refuses = False
-        self.notices = ()
-        self.error = None
-        self.streams = []
-        self.settings = SimpleNamespace(
-            endpoint=SimpleNamespace(model=""), models=SimpleNamespace(generator="scripted-model")
-        )
-        self.index = SimpleNamespace(
-            manifest=SimpleNamespace(documents=2, entries=31, chunks=47, created="2026-01-02T03:04:05+00:00")
-        )
-        self.generator = SimpleNamespace(model_id="scripted-model")
-        self.embedder = SimpleNamespace(embed_query=lambda _: None)
-
-    def entries(self):
-        names = ["甲", "子丑", "丙丁", "**戊己**", "庚辛"]
-        return iter([Entry("a.md", name, (), (name,), 0, 1, 2, is_empty=name == "庚辛") for name in names])
-
-    def stream(self, question, mode, history):
-        self.streams.append(ScriptedStream(self, question, mode, history))
-        return self.streams[-1]
+<iframe src="http://evil.example"></iframe> ![x](http://evil.example/x.png) 检索增强生成 [点](javascript:alert(4))
+""",
+}
 
 
 @pytest.fixture
@@ -155,3 +56,107 @@ def cited():
 @pytest.fixture
 def own():
     return OWN
+
+
+@pytest.fixture
+def home(monkeypatch, tmp_path):
+    """An empty home: no settings, no chats, no index, no models. Its folder."""
+    import streamlit as st
+
+    from ui.launch import INDEX_VARIABLE
+
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setenv(INDEX_VARIABLE, str(tmp_path / "index"))
+    monkeypatch.setenv("MINGBAI_CONFIG", "")
+    monkeypatch.setenv("MINGBAI_CATALOGUE", str(tmp_path / "models.toml"))
+    monkeypatch.setenv("MINGBAI_MODELS_DIR", str(tmp_path / "models"))
+    st.cache_resource.clear()
+    yield tmp_path
+    st.cache_resource.clear()
+
+
+@pytest.fixture
+def opened(home, notebook, monkeypatch):
+    """The app works with the scripted notebook."""
+    from ui import library
+
+    opening = Opening(notebook)
+    monkeypatch.setattr(library, "open_notebook", opening)
+    return opening
+
+
+@pytest.fixture
+def app(home):
+    """Opens the app, without waiting for anything; with what ``opened`` or a test set up."""
+    from streamlit.testing.v1 import AppTest
+
+    def open_app(lang="zh", **query):
+        test = AppTest.from_file(str(APP), default_timeout=SOON)
+        test.query_params["lang"] = lang
+        for key, value in query.items():
+            test.query_params[key] = value
+        return Page(test).run()
+
+    return open_app
+
+
+@pytest.fixture
+def page(opened, app):
+    """Opens the chat page in Chinese, once the notebook has settled."""
+
+    def open_page(lang="zh", **query):
+        page = app(lang, **query)
+        assert the_desk().library.wait(SOON)
+        return page.run()
+
+    return open_page
+
+
+@pytest.fixture
+def desk(home):
+    """The desk of the app."""
+    return the_desk
+
+
+@pytest.fixture(scope="session")
+def notes(tmp_path_factory):
+    """A folder of notes: a repeated passage, an empty entry, hostile names."""
+    folder = tmp_path_factory.mktemp("notes")
+    for name, text in NOTES.items():
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def index(notes, tmp_path_factory):
+    """The index of ``notes``; tests work with copies."""
+    from ingest import ingest
+    from rag.settings import Settings
+
+    folder = tmp_path_factory.mktemp("made") / "index"
+    ingest([notes], folder, settings=Settings(), embedder=FakeEmbedder())
+    return folder
+
+
+@pytest.fixture
+def fake_models(home, monkeypatch):
+    """The app opens whatever index is there, with fake models."""
+    from rag import build
+
+    generator = FakeGenerator("检索增强生成先从笔记里找到相关的段落。[1]")
+    monkeypatch.setattr(build, "make_generator", lambda _: generator)
+    monkeypatch.setattr(build, "make_embedder", lambda _: FakeEmbedder())
+    return generator
+
+
+@pytest.fixture
+def filled(fake_models, index, home, app):
+    """Opens the app over a copy of ``index``, once the notebook has settled."""
+    shutil.copytree(index, home / "index")
+
+    def open_page(lang="zh", **query):
+        page = app(lang, **query)
+        assert the_desk().library.wait(SOON)
+        return page.run()
+
+    return open_page

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.types import Answer, Citation, Mode, Sentence, SourceSpan, Span, State, Support
-from ui import chat_details, chat_html
+from ui import chat_details, chat_html, markup
 from ui.chat_job import Progress, Step
 from ui.words import LANGUAGES, mode_name
 
@@ -131,8 +131,8 @@ def test_nothing_from_notes_or_models_becomes_markup(payload, lang, make, passag
         chat_html.answer(lang, answer, "c1"),
         chat_details.details(lang, answer),
         chat_html.question(lang, payload, "q1"),
-        chat_html.problem(payload, payload),
-        chat_html.note(payload, "info"),
+        markup.problem(payload, payload),
+        markup.note(payload, "info"),
         chat_html.draft(now.draft),
     ):
         assert payload in _check(source).text
@@ -271,7 +271,7 @@ def test_details_show_how_a_passage_was_found(make):
 
 @given(st.text(max_size=80))
 def test_a_label_is_one_line_without_markdown(value):
-    made = chat_html.label(value, 30)
+    made = markup.label(value, 30)
 
     unescaped = made.replace("\\", "")
     assert "\n" not in made
@@ -279,3 +279,11 @@ def test_a_label_is_one_line_without_markdown(value):
     for position, character in enumerate(made):
         if character in "[](){}!*_`<>#:$~|" and made[position - 1 : position] != "\\":
             raise AssertionError(f"{character} is alive in {made!r}")
+
+
+def test_a_quote_of_the_notes_stands_on_its_own_and_is_not_marked_as_own(cited):
+    quote = replace(cited, support=Support.QUOTED, text="云杉网络：“它不需要归一化层。”")
+    shown = chat_html.sentences("zh", Mode.RCG, (cited, quote), "a1")
+    assert 'class="mb-sentence mb-quote"' in shown
+    assert "mb-own" not in shown
+    assert shown.count('class="mb-sentence"') == 1

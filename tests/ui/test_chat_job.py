@@ -9,7 +9,7 @@ from ui import chat_job
 from ui.chat_job import Job, Jobs, Progress
 from ui.conversations import Conversations, Status
 
-SOON = 10.0
+SOON = 60.0
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def make(store, notebook):
 
     def make_job(mode=Mode.RCG, *, chat=None, open_=lambda: notebook, **options):
         chat_id = chat or store.create("t").conversation_id
-        return Job(store.begin(chat_id, "甲是什么？", mode), (), notebook=open_, store=store, **options)
+        return Job(store.begin(chat_id, "甲是什么？", mode), (), notebook=open_, outcomes=store, **options)
 
     return make_job
 
@@ -57,7 +57,7 @@ def test_history_reaches_the_notebook(store, notebook):
     notebook.gate.set()
     turn = store.begin(store.create("t").conversation_id, "它呢？", Mode.RAG)
 
-    Job(turn, [("甲？", "甲。")], notebook=lambda: notebook, store=store).run()
+    Job(turn, [("甲？", "甲。")], notebook=lambda: notebook, outcomes=store).run()
 
     assert notebook.streams[0].history == (("甲？", "甲。"),)
 

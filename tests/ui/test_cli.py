@@ -58,7 +58,7 @@ def test_json_is_the_one_schema_and_nothing_else(mingbai, index):
 
 
 def test_a_refusal_exits_with_three(mingbai, index, monkeypatch):
-    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("它获得了最佳论文奖。"))
+    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("它获得了最佳论文奖。", yes=0.01))
     code, out, _ = mingbai("ask", "云杉网络获过什么奖？", "--index", index)
     assert code == 3
     assert "云杉网络" in out

@@ -1,15 +1,23 @@
 import re
 from pathlib import Path
 from string import Formatter
+from typing import get_args
 
 import pytest
 
+from evals.types import CaseType
+from ingest.report import FileStatus
 from rag import errors
+from rag.catalogue import Kind
 from rag.errors import DamagedIndexError, IndexMissingError, MingbaiError, ModelMissingError
+from rag.model_store import State
 from rag.types import Leg, Mode
 from ui import words
+from ui.lab_page import LEGS
+from ui.navigation import PLACES
+from ui.notes_page import VIEWS
 
-UI = Path(words.__file__).parent
+UI = Path(words.__file__).parents[1]
 
 
 def _fields(text):
@@ -25,13 +33,41 @@ def test_both_languages_say_something_with_the_same_values(key):
     assert _fields(zh) == _fields(en)
 
 
-def test_every_phrase_that_the_page_asks_for_exists():
-    asked = set(words._STAGES)
-    for path in UI.glob("chat_*.py"):
-        asked.update(re.findall(r'say\(\s*\w+,\s*"(\w+)"', path.read_text(encoding="utf-8")))
+def test_every_phrase_that_the_pages_ask_for_exists_and_every_one_is_asked_for():
+    tables = {"chat.py", "notes.py", "pages.py"}
+    files = [path for path in UI.rglob("*.py") if path.parent.name != "words" or path.name not in tables]
+    sources = [path.read_text(encoding="utf-8") for path in files]
+    asked = {key for source in sources for key in re.findall(r'say\(\s*\w+,\s*"(\w+)"', source)}
+    written = {word for source in sources for word in re.findall(r"[\"'](\w+)[\"']", source)} | {"brand_both"}
+    made = ("page_", "about_", "view_", "help_", "stage_", "status_", "type_", "kind_", "state_", "leg_line_")
 
     assert asked <= set(words._WORDS)
-    assert len(asked) > 40
+    assert len(asked) > 120
+    assert [key for key in words._WORDS if key not in written and not key.startswith(made)] == []
+
+
+def test_what_has_a_name_in_code_has_words():
+    for lang in words.LANGUAGES:
+        for place in PLACES:
+            assert words.say(lang, f"page_{place.name}")
+        assert len({words.say(lang, f"view_{view}") for view in VIEWS}) == len(VIEWS)
+        assert len({words.file_status(lang, status) for status in FileStatus}) == len(FileStatus)
+        assert len({words.case_type(lang, kind) for kind in CaseType}) == len(CaseType)
+        assert len({words.model_kind(lang, kind) for kind in Kind}) == len(Kind)
+        assert len({words.model_state(lang, state) for state in get_args(State)}) == len(get_args(State))
+        assert len({words.leg_line(lang, Leg(leg)) for leg in LEGS}) == len(LEGS)
+
+
+def test_a_stage_of_work_without_a_word_keeps_its_name():
+    assert words.work_stage("en", "embed") == "embedding passages"
+    assert words.work_stage("en", "downloading part 3") == "downloading part 3"
+    assert words.work_stage("zh", "") == "准备"
+
+
+def test_no_two_tables_have_the_same_key():
+    tables = (words.CHAT, words.FRAME, words.COMPARE, words.NOTES, words.LAB, words.MODELS)
+
+    assert len(words._WORDS) == sum(map(len, tables))
 
 
 def test_modes_and_legs_have_names_in_both_languages():

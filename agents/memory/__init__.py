@@ -1,0 +1,10 @@
+"""Memory of conversations: every turn is stored, and a policy chooses the turns that a question needs.
+
+from agents.memory import Memory, TurnStore, Hybrid
+"""
+
+from agents.memory.memory import Memory
+from agents.memory.policies import Hybrid, LastN, Policy, Recall, RelevantN
+from agents.memory.store import Turn, TurnStore
+
+__all__ = ["Hybrid", "LastN", "Memory", "Policy", "Recall", "RelevantN", "Turn", "TurnStore"]

@@ -1,0 +1,366 @@
+# ruff: noqa: E501 - a pattern or a table is read as one line
+"""The prompt-versus-examples agent's checks: does every assistant turn keep the rules that can be checked exactly?"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from agents.prompts.example_data import data_broken
+from agents.prompts.lengths import count
+from agents.prompts.special import REFUSAL
+from agents.prompts.structure import Structure
+from agents.prompts.surface import (
+    breaks_ban,
+    is_form,
+    language_share,
+    languages_of,
+    meets_demand,
+    strip_fence,
+)
+from agents.prompts.types import (
+    Content,
+    Example,
+    Fallback,
+    Finding,
+    Format,
+    Labels,
+    Languages,
+    Length,
+    Order,
+    Pattern,
+    Rule,
+)
+
+WRONG_SCRIPT = 0.5
+"""Below this share of the demanded language a turn is in another one; terms and names may stay in theirs."""
+_LABELLED = {
+    "answer": r"^\s*(?:\*\*)?(?:answer|conclusion|verdict|result|答案|结论|结果|回答)(?:\*\*)?\s*[:：]",
+    "explanation": r"^\s*(?:\*\*)?(?:reason(?:s|ing)?|explanation|rationale|why|理由|解释|原因|说明|推理|思路)(?:\*\*)?\s*[:：]",
+    "citation": r"^\s*(?:\*\*)?(?:sources?|citations?|references?|来源|出处|引用)(?:\*\*)?\s*[:：]",
+    "summary": r"^\s*(?:\*\*)?(?:summary|take-?away|总结|小结|摘要)(?:\*\*)?\s*[:：]",
+    "example": r"^\s*(?:\*\*)?(?:example|for example|示例|例子|例如|举例)(?:\*\*)?\s*[:：]",
+    "definition": r"^\s*(?:\*\*)?(?:definition|定义)(?:\*\*)?\s*[:：]",
+    "steps": r"^\s*(?:\*\*)?(?:steps|步骤)(?:\*\*)?\s*[:：]",
+    "evidence": r"^\s*(?:\*\*)?(?:evidence|依据|证据)(?:\*\*)?\s*[:：]",
+    "formula": r"^\s*(?:\*\*)?(?:formula|公式)(?:\*\*)?\s*[:：]",
+}
+LABEL_LINE = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in _LABELLED.items()}
+
+
+# "Answers have one sentence": where a reply holds several answers with their questions, it is said of each.
+_ANSWERS = re.compile(r"^\s*(?:答案?|A|Answer)\s*[:：]", re.MULTILINE)
+_OF_ANSWER = re.compile(r"\s*(?:the )?(?:answers?\b|答案)|不超过|至多|最多", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What the examples are held against."""
+
+    rules: tuple[Rule, ...]
+    structure: Structure
+    implicated: frozenset[str] = frozenset()
+
+
+def example_findings(spec: Spec, examples: Sequence[Example]) -> list[Finding]:
+    """Every rule that an assistant turn breaks, and pairs of examples that contradict each other.
+
+    Rules in ``spec.implicated`` are in conflict with each other; no example can keep them all, so they are left out.
+    """
+    found: list[Finding] = []
+    for index, example in enumerate(examples):
+        found += broken_rules(spec, example, index)
+    return found + list(_contradictory_pairs(examples))
+
+
+def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
+    """The rules that one assistant turn breaks."""
+    fallback = _fallback_shown(spec.rules, example.assistant, spec.structure.form)
+    if fallback == "":
+        return []
+    if fallback is not None:
+        return [
+            _finding(
+                "fallback words",
+                f"The fallback is {fallback!r}, the example says it otherwise.",
+                (),
+                example.assistant,
+                index,
+            )
+        ]
+    found = []
+    for rule in spec.rules:
+        if rule.id in spec.implicated or not applies(rule, example.user):
+            continue
+        reason = _broken(rule, example, spec)
+        if reason:
+            found.append(_finding(f"breaks {rule.kind}", reason, (rule,), example.assistant, index))
+    found += [
+        _finding(code, reason, (), example.assistant, index)
+        for code, reason in data_broken(spec.structure, example.assistant)
+    ]
+    return _one_per_code(found)
+
+
+def applies(rule: Rule, user: str) -> bool:
+    """Whether a rule holds for the reply to this user turn. Conditions that cannot be checked do not hold."""
+    if not rule.condition:
+        return True
+    words = set(rule.condition.split())
+    asked = "zh" if language_share(user, "zh") >= WRONG_SCRIPT else "en"
+    named = {"zh": {"chines", "chinese", "中文", "汉语"}, "en": {"english", "英文", "英语"}}
+    for code, names in named.items():
+        if words & names:
+            return code == asked and len(words - names) <= 6
+    return False
+
+
+def _broken(rule: Rule, example: Example, spec: Spec) -> str:
+    demand, text = rule.demand, example.assistant
+    if rule.target.startswith("field:") and (spec.structure.form or not isinstance(demand, Labels)):
+        value = _field_value(text, rule.target.removeprefix("field:"))
+        if value is None:
+            return ""
+        return _broken_demand(rule, value, example.user, spec)
+    if rule.target and not (rule.target == "piece" and isinstance(demand, Length)) and not isinstance(demand, Labels):
+        return ""
+    if rule.target == "piece":
+        return _broken_piece(demand, text)
+    if isinstance(demand, Length) and spec.structure.form in {"json", "xml", "yaml", "csv"}:
+        return ""
+    return _broken_demand(rule, text, example.user, spec)
+
+
+def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa: PLR0911 - one return per kind of demand
+    demand = rule.demand
+    if isinstance(demand, Length):
+        parts = _ANSWERS.split(text)[1:] if _OF_ANSWER.match(rule.text) and len(_ANSWERS.findall(text)) > 1 else [text]
+        return next(
+            (
+                reason
+                for part in parts
+                if (reason := _length_broken(demand, part.split("\n")[0] if len(parts) > 1 else part))
+            ),
+            "",
+        )
+    if isinstance(demand, Languages):
+        return _language_broken(demand, _prose_of(text, spec.structure), user)
+    if isinstance(demand, Format):
+        return _form_broken(demand, text)
+    if isinstance(demand, Labels):
+        allowed = {value.casefold() for value in demand.values}
+        is_label = rule.target if spec.structure.form else _is_label_only(spec.rules)
+        return (
+            f"{text[:30]!r} is none of the labels." if is_label and text.strip(" .。").casefold() not in allowed else ""
+        )
+    if isinstance(demand, Content):
+        return _content_broken(rule, demand, text, spec)
+    if isinstance(demand, Pattern):
+        lines = [line for line in text.splitlines() if line.strip()]
+        held = sum(demand.mark in line for line in lines)
+        return "" if 2 * held >= len(lines) > 0 else f"It has no {demand.mark!r}."
+    return _order_broken(demand, text) if isinstance(demand, Order) else ""
+
+
+def _length_broken(demand: Length, text: str) -> str:
+    n = count(text, demand.unit)
+    if demand.high is not None and n > demand.high:
+        return f"It has {n} {demand.unit}, more than {demand.high}."
+    if demand.low is not None and n < demand.low:
+        return f"It has {n} {demand.unit}, fewer than {demand.low}."
+    return ""
+
+
+def _broken_piece(demand: object, text: str) -> str:
+    if not isinstance(demand, Length):
+        return ""
+    lines = [re.sub(r"^\s*(?:[-*+•]|\d+[.)、])\s*", "", line) for line in text.splitlines() if line.strip()]
+    if len(lines) < 2 or demand.high is None:
+        return ""
+    longest = max(count(line, demand.unit) for line in lines)
+    return f"A line has {longest} {demand.unit}, more than {demand.high}." if longest > demand.high else ""
+
+
+def _language_broken(demand: Languages, text: str, user: str) -> str:
+    if demand.is_forbidden:
+        used = languages_of(text) & demand.codes
+        return f"It uses {', '.join(sorted(used))}, which is forbidden." if used else ""
+    codes = set(demand.codes)
+    if "mirror" in codes:
+        codes = {"zh" if language_share(user, "zh") >= WRONG_SCRIPT else "en"}
+        if not any(c.isalpha() for c in user):
+            return ""
+    shares = [language_share(text, code) for code in codes]
+    if not any(c.isalpha() for c in text) or max(shares) >= WRONG_SCRIPT:
+        return ""
+    return f"It is not in {' or '.join(sorted(codes))}."
+
+
+def _prose_of(text: str, structure: Structure) -> str:
+    """The free text of a turn: the values of JSON that are no labels, without code."""
+    if structure.form != "json":
+        return re.sub(r"```.*?```|`[^`]*`", " ", text, flags=re.DOTALL)
+    try:
+        value = json.loads(strip_fence(text), strict=False)
+    except ValueError:
+        return ""
+    labelled = {one.name for one in structure.fields.values() if one.values}
+    return "\n".join(_strings(value, labelled))
+
+
+def _strings(value: object, skipped: set[str]) -> Iterator[str]:
+    if isinstance(value, str) and (
+        " " in value.strip() or len(value) > 8 or any("\u4e00" <= c <= "\u9fff" for c in value)
+    ):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item, skipped)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key not in skipped:
+                yield from _strings(item, skipped)
+
+
+def _form_broken(demand: Format, text: str) -> str:
+    fits = is_form(text, demand.name)
+    if fits is None or (demand.name == "markdown" and not demand.is_forbidden):
+        return ""
+    if demand.is_forbidden:
+        return f"It uses {demand.name}, which is forbidden." if fits else ""
+    return "" if fits else f"It is no {demand.name}."
+
+
+def _is_label_only(rules: Sequence[Rule]) -> bool:
+    """Whether the reply is a label and nothing else."""
+    demands = [rule.demand for rule in rules]
+    is_label = any(isinstance(d, Format) and d.name == "label" and not d.is_forbidden for d in demands)
+    return is_label or any(isinstance(d, Content) and d.concept == "extra" for d in demands)
+
+
+def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:
+    if demand.is_permission:
+        return ""
+    if demand.is_literal:
+        return _literal_broken(demand, text)
+    if demand.concept == "extra":
+        return _extra_broken(text, spec)
+    if demand.is_forbidden:
+        what = breaks_ban(text, demand.concept, demand.units)
+        return f"It holds {what!r}, which is forbidden." if what else ""
+    if spec.structure.form in {"json", "csv", "xml", "yaml"}:
+        return ""
+    return (
+        ""
+        if meets_demand(text, demand.concept, demand.place) is not False
+        else f"It lacks what is demanded: {rule.text.strip()}"
+    )
+
+
+def _literal_broken(demand: Content, text: str) -> str:
+    inside = text.strip()
+    if demand.is_forbidden:
+        return (
+            f"It holds {demand.concept!r}, which is forbidden."
+            if demand.concept.casefold() in inside.casefold()
+            else ""
+        )
+    if demand.place == "start":
+        fits = inside.startswith(demand.concept)
+    elif demand.place == "end":
+        fits = inside.rstrip("。. ").endswith(demand.concept.rstrip("。. "))
+    else:
+        fits = demand.concept.casefold() in inside.casefold()
+    return "" if fits else f"It lacks {demand.concept!r}{' at the ' + demand.place if demand.place else ''}."
+
+
+def _extra_broken(text: str, spec: Spec) -> str:
+    if spec.structure.form != "json":
+        return ""
+    try:
+        json.loads(strip_fence(text), strict=False)
+    except ValueError:
+        return "" if is_form(text, "json") else "It holds text beside the JSON."
+    return ""
+
+
+def _order_broken(demand: Order, text: str) -> str:
+    places = {name: match.start() for name, pattern in LABEL_LINE.items() if (match := pattern.search(text))}
+    a, b = places.get(demand.first), places.get(demand.then)
+    if a is not None and b is not None and a > b:
+        return f"{demand.then} comes before {demand.first}."
+    if (
+        demand.first == "^"
+        and b is not None
+        and any(place < b for name, place in places.items() if name != demand.then)
+    ):
+        return f"{demand.then} does not come first."
+    if (
+        demand.then == "$"
+        and a is not None
+        and any(place > a for name, place in places.items() if name != demand.first)
+    ):
+        return f"{demand.first} does not come last."
+    return ""
+
+
+def _field_value(text: str, name: str) -> str | None:
+    try:
+        value = json.loads(strip_fence(text), strict=False)
+    except ValueError:
+        return None
+    row = value[0] if isinstance(value, list) and value else value
+    found = {key.lower(): v for key, v in row.items()}.get(name) if isinstance(row, dict) else None
+    return found if isinstance(found, str) else None
+
+
+def _fallback_shown(rules: Sequence[Rule], text: str, structure_form: str) -> str | None:
+    """Empty when the turn is a fallback of the prompt word by word, its words when it says one otherwise, else None."""
+    literals = [r.demand.literal for r in rules if isinstance(r.demand, Fallback) and r.demand.literal]
+    plain = text.strip().strip('"“”。.!！').casefold()
+    if any(literal.strip("。.!！").casefold() == plain for literal in literals):
+        return ""
+    unknown = [
+        r.demand.literal
+        for r in rules
+        if isinstance(r.demand, Fallback) and r.demand.literal and r.demand.case == "unknown"
+    ]
+    if structure_form:
+        return None
+    is_short = len(plain) < 90 and len(re.findall(r"[.。!！?？]", text)) <= 2
+    if len(set(unknown)) == 1 and is_short and REFUSAL.search(text) and not text.lstrip().startswith(("{", "[")):
+        return unknown[0]
+    return None
+
+
+def _contradictory_pairs(examples: Sequence[Example]) -> Iterator[Finding]:
+    seen: dict[str, int] = {}
+    for index, example in enumerate(examples):
+        first = seen.setdefault(" ".join(example.user.split()).casefold(), index)
+        if first != index and examples[first].assistant.strip() != example.assistant.strip():
+            yield _finding(
+                "two answers",
+                f"The question is that of example {first}, the answer another.",
+                (),
+                example.assistant,
+                index,
+            )
+
+
+def _finding(code: str, reason: str, rules: Sequence[Rule], quote: str, index: int) -> Finding:
+    return Finding(
+        "fewshot",
+        code,
+        reason,
+        rule_ids=tuple(rule.id for rule in rules),
+        quotes=(*(rule.text.strip() for rule in rules), quote[:200]),
+        spans=tuple((rule.start, rule.end) for rule in rules),
+        example_index=index,
+    )
+
+
+def _one_per_code(found: Sequence[Finding]) -> list[Finding]:
+    kept: dict[object, Finding] = {}
+    for one in found:
+        kept.setdefault((one.code, one.detail), one)
+    return list(kept.values())

@@ -1,0 +1,293 @@
+"""The example-updating agent, by rule: change a flagged assistant turn as little as its broken rules allow.
+
+User turns and turns without a finding are never touched. What cannot be done by rule (another language, a longer text)
+is left to the writer, see ``writer``.
+"""
+
+import json
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from agents.prompts import content
+from agents.prompts.examples import Spec, broken_rules
+from agents.prompts.json_repair import object_inside
+from agents.prompts.lengths import count
+from agents.prompts.mend_data import mend_rows
+from agents.prompts.mend_text import shortened, without
+from agents.prompts.types import Content, Example, Fallback, Finding, Format, Labels, Length, Order, Rule
+from rag.text import detect_language, split_sentences
+
+MAX_PASSES = 6
+"""One pass mends one broken rule; a turn that breaks more is written anew."""
+
+Pick = Callable[[str, Sequence[str]], str]
+"""Which of some labels fits a user turn; "" where nobody can tell."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What a fixer sees: the rules, the example as it is now, the finding, the rule, and who can pick a label."""
+
+    spec: Spec
+    example: Example
+    finding: Finding
+    rule: Rule | None
+    others: tuple[Example, ...]
+    pick: Pick
+    is_hard: bool
+
+
+def mend_turn(spec: Spec, examples: Sequence[Example], index: int, pick: Pick, *, is_hard: bool = False) -> str | None:
+    """The assistant turn with every broken rule mended; None where that cannot be done by rule.
+
+    ``is_hard`` also cuts within a clause, which may lose meaning.
+    """
+    example = examples[index]
+    others = tuple(other for i, other in enumerate(examples) if i != index)
+    for _ in range(MAX_PASSES):
+        found = broken_rules(spec, example, index)
+        if not found:
+            return example.assistant
+        fixed = next(
+            (
+                text
+                for finding in found
+                if (text := _fixed(Turn(spec, example, finding, _rule_of(spec, finding), others, pick, is_hard)))
+                is not None
+            ),
+            None,
+        )
+        if fixed is None or fixed == example.assistant or not fixed.strip():
+            return None
+        example = Example(example.user, fixed)
+    return None
+
+
+def _rule_of(spec: Spec, finding: Finding) -> Rule | None:
+    return next((rule for rule in spec.rules if rule.id in finding.rule_ids), None)
+
+
+def _fixed(turn: Turn) -> str | None:
+    if turn.finding.code == "fallback words":
+        return next(
+            (
+                r.demand.literal
+                for r in turn.spec.rules
+                if isinstance(r.demand, Fallback) and r.demand.case == "unknown" and r.demand.literal
+            ),
+            None,
+        )
+    if turn.finding.code == "two answers":
+        return None
+    if turn.rule is None:
+        return mend_rows(turn.spec.structure, turn.example, turn.pick, _filler(turn.spec))
+    return _by_demand(turn, turn.rule)
+
+
+def _by_demand(turn: Turn, rule: Rule) -> str | None:
+    demand, text = rule.demand, turn.example.assistant
+    if rule.target.startswith("field:") and not isinstance(demand, Labels):
+        return _in_field(turn, rule)
+    if isinstance(demand, Length):
+        return _length(turn, demand, rule.target == "piece")
+    if isinstance(demand, Format):
+        return _form(turn, demand)
+    if isinstance(demand, Labels):
+        return _label(turn, demand.values)
+    if isinstance(demand, Content):
+        return _content(turn, demand)
+    return _reordered(text, demand) if isinstance(demand, Order) else None
+
+
+def _filler(spec: Spec) -> str | None:
+    """What the prompt wants for a missing value, if it says."""
+    return next((r.demand.literal for r in spec.rules if isinstance(r.demand, Fallback) and r.demand.literal), None)
+
+
+def _in_field(turn: Turn, rule: Rule) -> str | None:
+    """Mend the text inside one field of JSON."""
+    if not isinstance(rule.demand, Length) or rule.demand.high is None:
+        return None
+    name = rule.target.removeprefix("field:")
+    try:
+        value = json.loads(turn.example.assistant)
+    except ValueError:
+        return None
+    for row in value if isinstance(value, list) else [value]:
+        for key in row if isinstance(row, dict) else ():
+            if (
+                key.lower() == name
+                and isinstance(row[key], str)
+                and count(row[key], rule.demand.unit) > rule.demand.high
+            ):
+                row[key] = shortened(row[key], rule.demand, is_hard=turn.is_hard)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
+    text = turn.example.assistant
+    if demand.high is None or (count(text, demand.unit) <= demand.high and not is_piece):
+        return None
+    if not is_piece:
+        label = _short_label(turn)
+        return label if label is not None else shortened(text, demand, is_hard=turn.is_hard)
+    lines = []
+    for line in text.split("\n"):
+        mark = re.match(r"\s*(?:[-*+•]|\d+[.)、])?\s*", line)
+        head = mark[0] if mark else ""
+        body = line[len(head) :]
+        lines.append(
+            head + (shortened(body, demand, is_hard=turn.is_hard) if count(body, demand.unit) > demand.high else body)
+        )
+    return "\n".join(lines)
+
+
+def _short_label(turn: Turn) -> str | None:
+    """Where the reply is one of some words ("Yes" or "No"), the one that the turn begins with."""
+    words = _known_words(turn)
+    text = turn.example.assistant.strip()
+    return next((word for word in words if re.match(rf"{re.escape(word)}(?![\w])", text, re.IGNORECASE)), None)
+
+
+def _known_words(turn: Turn) -> list[str]:
+    """The words that a reply may be: the labels of the prompt, else the short replies of the other examples."""
+    for rule in turn.spec.rules:
+        if isinstance(rule.demand, Labels) and not rule.target:
+            return list(rule.demand.values)
+    quoted = [
+        word for rule in turn.spec.rules for word in re.findall(r"[\"“「']([^\"”」'\n]{1,12})[\"”」']", rule.text)
+    ]
+    shown = [other.assistant.strip() for other in turn.others if len(other.assistant.strip()) <= 12]
+    return list(dict.fromkeys([*quoted, *shown]))
+
+
+def _form(turn: Turn, demand: Format) -> str | None:
+    text = turn.example.assistant
+    if demand.is_forbidden:
+        return without(text, {"plain": "markdown", "numbered": "bullets"}.get(demand.name, demand.name))
+    if demand.name == "json":
+        inside = object_inside(text)
+        return inside if inside is not None else _wrapped(turn)
+    if demand.name == "label":
+        return _label(turn, _known_words(turn))
+    if demand.name in {"bullets", "numbered"}:
+        return _as_list(text, numbered=demand.name == "numbered", keep_last=_last_literal(turn.spec))
+    if demand.name in {"plain", "prose"}:
+        return without(text, "markdown" if demand.name == "plain" else "bullets")
+    return _as_csv(text) if demand.name == "csv" else None
+
+
+def _wrapped(turn: Turn) -> str | None:
+    """A text as the only text field of the JSON that is asked for."""
+    names = turn.spec.structure.names
+    return json.dumps({names[0]: turn.example.assistant.strip()}, ensure_ascii=False) if len(names) == 1 else None
+
+
+def _last_literal(spec: Spec) -> str:
+    return next(
+        (
+            r.demand.concept
+            for r in spec.rules
+            if isinstance(r.demand, Content) and r.demand.is_literal and r.demand.place == "end"
+        ),
+        "",
+    )
+
+
+def _as_list(text: str, *, numbered: bool, keep_last: str) -> str | None:
+    body = text.strip()
+    tail = ""
+    if keep_last and body.endswith(keep_last):
+        body, tail = body.removesuffix(keep_last).rstrip(), "\n" + keep_last
+    parts = [re.sub(r"^\s*(?:[-*+•]|\d+[.)、])\s*", "", body[a:b]) for a, b in split_sentences(body)]
+    parts = [part for part in parts if part.strip()]
+    if len(parts) == 1:
+        parts = [part.strip() for part in re.split(r"\s+and\s+|，(?:并|而)?", parts[0]) if part.strip()]
+    return (
+        "\n".join(f"{i}. {part}" if numbered else f"- {part}" for i, part in enumerate(parts, start=1)) + tail
+        if parts
+        else None
+    )
+
+
+def _as_csv(text: str) -> str | None:
+    rows = [
+        [cell.strip() for cell in line.strip().strip("|").split("|")]
+        for line in text.splitlines()
+        if line.strip().startswith("|")
+    ]
+    rows = [row for row in rows if not all(re.fullmatch(r"[:\s-]*", cell) for cell in row)]
+    return "\n".join(",".join(f'"{cell}"' if "," in cell else cell for cell in row) for row in rows) or None
+
+
+def _label(turn: Turn, values: Sequence[str]) -> str | None:
+    text = turn.example.assistant
+    held = [value for value in values if re.search(re.escape(value), text, re.IGNORECASE)]
+    if len(held) == 1:
+        return held[0]
+    return _short_label(turn) or (turn.pick(turn.example.user, values) or None if values else None)
+
+
+def _content(turn: Turn, demand: Content) -> str | None:
+    text = turn.example.assistant
+    if demand.is_literal:
+        return _literal(turn, demand)
+    if demand.concept == "extra":
+        return object_inside(text)
+    if demand.is_forbidden:
+        return without(text, demand.concept)
+    if demand.concept == "citation":
+        return _cited(text, turn.example.user)
+    return f"{text.rstrip()} 🙂" if demand.concept == "emoji" else None
+
+
+def _literal(turn: Turn, demand: Content) -> str | None:
+    text, words = turn.example.assistant, demand.concept
+    if demand.is_forbidden:
+        return re.sub(rf"\s*{re.escape(words)}", "", text, flags=re.IGNORECASE)
+    if demand.place == "start":
+        return (
+            words + ("" if words.endswith(("：", "，", "。")) or detect_language(text) == "zh" else " ") + text.lstrip()
+        )
+    own_line = any(f"\n{words}" in other.assistant for other in turn.others) or "\n" in text.strip()
+    glue = (
+        "\n" if own_line else "" if text.rstrip().endswith(("。", "！", "？")) or detect_language(text) == "zh" else " "
+    )
+    return text.rstrip() + glue + words
+
+
+def _cited(text: str, user: str) -> str | None:
+    """Each sentence with the number of the note that shares most with it."""
+    notes = list(re.finditer(r"\[(\d{1,3})\]\s*(.*?)(?=\[\d{1,3}\]|\n\s*\n|$)", user, re.DOTALL))
+    if not notes:
+        return None
+    out, end = "", 0
+    for start, stop in split_sentences(text):
+        sentence = text[start:stop]
+        if not re.search(r"\[\d", sentence):
+            best = max(notes, key=lambda note: len(content.units(note[2]) & content.units(sentence)))
+            body = sentence.rstrip("。.!！?？")
+            glue = "" if detect_language(sentence) == "zh" else " "
+            sentence = f"{body}{glue}[{best[1]}]{sentence[len(body) :]}"
+        out += text[end:start] + sentence
+        end = stop
+    return out + text[end:]
+
+
+def _reordered(text: str, demand: Order) -> str | None:
+    """Labelled lines put into the order that is asked for."""
+    from agents.prompts.examples import LABEL_LINE
+
+    lines = text.split("\n")
+    places = {
+        name: next((i for i, line in enumerate(lines) if pattern.search(line)), -1)
+        for name, pattern in LABEL_LINE.items()
+    }
+    a, b = places.get(demand.first, -1), places.get(demand.then, -1)
+    if a < 0 or b < 0 or a < b:
+        return None
+    stop = next((i for i in sorted(places.values()) if i > a), len(lines))
+    block = lines[a:stop]
+    rest = lines[:a] + lines[stop:]
+    return "\n".join([*rest[:b], *block, *rest[b:]])

@@ -1,0 +1,396 @@
+# ruff: noqa: E501 - a pattern or a table is read as one line
+"""Reading the rules of a prompt: every clause that demands, forbids or allows something becomes a typed rule."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agents.prompts import content, polarity
+from agents.prompts.lengths import lengths_in
+from agents.prompts.lexicon import STRUCTURED, concepts_in, formats_in, languages_in, opposite_tones, tones_in
+from agents.prompts.polarity import Polarity
+from agents.prompts.special import case_of, fallback_of, labels_in, orders_in, priority_of
+from agents.prompts.statements import Clause, Statement, statements
+from agents.prompts.types import Content, Demand, Format, Kind, Labels, Languages, Pattern, Rule, Tone
+
+_LANGUAGE_CUE = re.compile(
+    r"(?:\b(?:in|into|to|use|using|only|as|speak|write|plain|simple|never|no|not|avoid|any|and|or|both|than|of|with)|用|以|使用|为|成|说|写|是|和|或|及|、|不要|禁止|出现|含有?|含|夹杂|的|只|仅)\s*(?:clear |simple |fluent |good |natural |the )?$",
+    re.IGNORECASE,
+)
+_LANGUAGE_AFTER = re.compile(
+    r"^\s*(?:only\b|answers?\b|repl(?:y|ies)\b|words?\b|回答|作答|输出|撰写|书写|回复|写|表达|解释|说明|呈现|答复|给出|描述|概括|总结|翻译|单词|词|字母?|[,，。.]|$)",
+    re.IGNORECASE,
+)
+_SUBJECT = re.compile(
+    r"\b(?:users?|questions?|customers?|notes?|inputs?|documents?|texts?|materials?|sources?|readers?)\b[^,.]{0,16}\b(?:is|are|writes?|asks?|comes?|may be|can be|will be)\b|\b(?:from|the|given|an?|this)\s+$|"
+    r"(?:用户|问题|笔记|原文|输入|材料|资料|读者|文档)[^,，。]{0,8}(?:是|为|可能|会)|(?:把|将|给出的?|下面的?|这段)\s*$",
+    re.IGNORECASE,
+)
+_FORMAT_CUE = re.compile(
+    r"(?:\b(?:as|in|into|to|return|output|respond|reply|format(?:ted)?|use|using|give|write|produce|only|valid|single|one|be|is|generate|provide|emit|present|a|an|with|no|not|never|avoid|any|without|contain|or|and|than|plain|of|add|include|prefer|follow|render)|"
+    r"输出|返回|用|以|按|写成|给出|整理成|使用|为|是|一个|合法的?|有效的?|成|不要|禁止|任何|只|仅|严格|标准的?|采用|呈现|和|或|列成|做成|组织成|单个|必须|不得|出现|带|含|生成|提供|回复|回答|不|、|请|分|制作|的|嵌套|避免|放进|放到|放入|放在|置于|装在|存成|以下|下面|下述|the following|装进|转成|转换成|变成|填入|填进|整理为|存为|包成|里用|以标准)\s*$",
+    re.IGNORECASE,
+)
+_INPUT = re.compile(
+    r"(?:\bfrom (?:the |a |this )?|\b(?:given|input|the user'?s|this|that|reads?|parse) (?:the |a )?|(?:给定|输入|读取|解析|收到)(?:的|一[个份])?)\s*$",
+    re.IGNORECASE,
+)
+_ONLY = re.compile(
+    r"\b(?:only|just|nothing (?:but|else)|solely|exclusively|no other text|and nothing more|strictly)\b|只(?!有|要)|仅(?!有)|(?:不要|不得|没有|无|禁止)(?:有|输出|添加|加|写)?(?:任何)?(?:其他|其它|额外|多余|别的)",
+    re.IGNORECASE,
+)
+_POSITIVE = re.compile(
+    r"\b(?:include|add|give|provide|use|cite|mention|end|finish|conclude|close|start|begin|open|write|list|show|state|explain|quote|define|ask|repeat|restate|must|should|always|need|have to|contain|put|append|insert|attach|"
+    r"name|apologi[sz]e|greet|summari[sz]e|draw|rely|base|supplement|fill|describe|spell|wrap|link|reference|recommend|suggest|offer|justify|walk|work|think|reason|estimate|guess|speculate|make|tell|invite|sprinkle|insert|mark|place|with|follow|rephrase|every|each|accompan\w+|support|back|feature|highlight|embed|reveal|disclose)\b|"
+    r"包含|包括|加上|加入|添加|附上?|给出|提供|使用|用|写|标出|标注|注明|标明|引用|列出?|说明|解释|展示|复述|重复|重述|开头|结尾|必须|务必|应|要|需|总是|始终|每|先|最后|放|举|带上?|补充|道歉|致歉|问候|打招呼|寒暄|总结|归纳|结合|依靠|依据|发挥|反问|追问|提出|猜|推测|估计|编|类比|比喻|插入|点缀|加粗|称赞|夸|透露|报|请|以|采用|保留|叙述|推荐",
+    re.IGNORECASE,
+)
+_QUOTED = r"(?:[\"“「『'](?P<{0}>[^\"”」』\n]{{1,80}})[\"”」』'])"
+_LITERALS = (
+    ("start", re.compile(r"\b(?:start|begin|open)s?(?:ning)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
+                         + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:开头|开始|起头|打头)"
+                         + r"|(?:开头|第一句|首句)[^“「\"，。]{0,8}" + _QUOTED.format("zh2"), re.IGNORECASE)),
+    ("end", re.compile(r"\b(?:end|finish|close|conclude)s?(?:ing)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
+                       + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:结尾|结束|收尾|作结)"
+                       + r"|(?:末尾|最后|结尾|文末|句末)[^“「\"，。]{0,14}" + _QUOTED.format("zh2"), re.IGNORECASE)),
+    ("", re.compile(r"\b(?:use|say|write|mention|includ|contain|add|utter|insert|print|employ|us)(?:e|es|s|ing)?\b(?: the)?(?: exact)?(?: words?| phrases?| line| sentence| term| disclaimer| notice)?\s*" + _QUOTED.format("en")
+                    + r"|(?:出现|使用|包含|写上|写出|加上|说|写|提到|带上|附上)[^“「\"，。]{0,6}" + _QUOTED.format("zh")
+                    + r"|(?:the )?(?:words?|phrase) " + _QUOTED.format("en2"), re.IGNORECASE)),
+)  # fmt: skip
+# A text in quotes is demanded of every answer only where the clause says so.
+_EVERYWHERE = re.compile(
+    r"\b(?:must|always|every|each|includ\w+|contain\w*|mention)\b|必须|务必|每|都|一定|始终|包含|出现|附上|带上",
+    re.IGNORECASE,
+)
+_PLACE_START = re.compile(r"\b(?:start|begin|open)s?\b|开头|开篇|首先", re.IGNORECASE)
+_PLACE_END = re.compile(r"\b(?:end|finish|close|conclude)s?\b|结尾|末尾|最后", re.IGNORECASE)
+_ORDER_ONLY = frozenset({"answer", "evidence", "definition", "title", "date", "translation", "units", "digits", "confidence",
+                         "code", "background", "ending_punctuation", "capital"})  # fmt: skip
+_MAIN = re.compile(
+    r"\b(?P<summary>summari[sz]e|write (?:a |the )?summary|summari[sz]er)\b|\b(?P<translation>translat\w+)\b|(?P<zh_summary>总结|摘要|概括)|(?P<zh_translation>翻译|译成)|"
+    r"\b(?P<title>(?:write|create|suggest|generate)s? (?:a |the )?(?:title|headline)s?)\b|(?P<zh_title>(?:拟|起|写|生成)(?:一个)?标题)|(?P<explanation>\bexplain\b|解释)|(?P<code>\bcod(?:e|ing)\b|代码)|"
+    r"(?P<definition>\bdefine\b|定义)",
+    re.IGNORECASE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """A demand before it has its place: kind, demand, where in the clause it is said."""
+
+    kind: Kind
+    demand: Demand
+    at: int
+    target: str | None = None
+
+
+def parse(prompt: str) -> list[Rule]:
+    """The rules of a prompt in order, named R1, R2 and so on."""
+    sentences = statements(prompt)
+    main = _main_parts(sentences)
+    rules: list[Rule] = []
+    seen: set[tuple[object, ...]] = set()
+    for sentence in sentences:
+        subject = ""
+        for clause, found in _rules_of(sentence):
+            target = found.target
+            if target is None:
+                target = polarity.part_in(clause.text, found.at, main, is_length=found.kind is Kind.LENGTH)
+                # "理由用中文，不超过 30 个字": the second clause speaks of the same part.
+                target = target or (
+                    subject if found.kind in (Kind.LENGTH, Kind.LANGUAGE) and clause.start > sentence.start else ""
+                )
+                subject = target if clause.start == sentence.start or not subject else subject
+            if found.kind is Kind.FORMAT and not target.startswith("field:"):
+                target = polarity.place_in(clause.text)
+            rule = _rule(sentence, clause, found, target, f"R{len(rules) + 1}")
+            if (rule.start, rule.key) not in seen:
+                seen.add((rule.start, rule.key))
+                rules.append(rule)
+    return rules
+
+
+def _rule(sentence: Statement, clause: Clause, found: _Found, target: str, name: str) -> Rule:
+    return Rule(
+        name,
+        found.kind,
+        clause.start,
+        clause.end,
+        clause.text,
+        (sentence.start, sentence.end),
+        found.demand,
+        condition=_condition_key(sentence),
+        target=target,
+        is_universal=sentence.is_universal,
+        is_exception=sentence.is_exception,
+    )
+
+
+def _condition_key(sentence: Statement) -> str:
+    return (
+        case_of(sentence.condition) or " ".join(sorted(content.units(sentence.condition))) if sentence.condition else ""
+    )
+
+
+def _rules_of(sentence: Statement) -> Iterator[tuple[Clause, _Found]]:
+    whole = Clause(sentence.start, sentence.end, sentence.text)
+    if (priority := priority_of(sentence.text)) is not None:
+        yield whole, _Found(Kind.SCOPE, priority, 0, "")
+        return
+    for labels, at in labels_in(sentence.text):
+        yield whole, _Found(Kind.FORMAT, Labels(labels), at, _label_target(sentence.text))
+    for order in orders_in(sentence.text):
+        yield whole, _Found(Kind.ORDER, order, 0, "")
+    case = case_of(sentence.condition)
+    if (
+        sentence.condition
+        and (fallback := fallback_of(case or _condition_key(sentence), sentence, is_known=bool(case))) is not None
+    ):
+        yield whole, _Found(Kind.FALLBACK, fallback, 0, "")
+        return
+    negated, has_labels = False, bool(list(labels_in(sentence.text)))
+    has_order = bool(list(orders_in(sentence.text)))
+    for clause in sentence.clauses:
+        negated = negated and _is_list_item(clause.text)
+        found = [one for one in _in_clause(clause.text, inherited=negated) if not _is_told(one, has_labels, has_order)]
+        negated = negated or (polarity.is_negated(clause.text) and not found_positive(found))
+        for one in found:
+            yield clause, one
+
+
+def found_positive(found: list[_Found]) -> bool:
+    """Whether any of the demands asks for something."""
+    return any(not getattr(one.demand, "is_forbidden", False) for one in found)
+
+
+def _is_told(found: _Found, has_labels: bool, has_order: bool) -> bool:
+    """Whether the labels or the order of its sentence already say all that is in it."""
+    demand = found.demand
+    if not isinstance(demand, Content) or demand.is_literal:
+        return False
+    return (has_labels and not (demand.is_forbidden and demand.concept)) or (has_order and not demand.concept)
+
+
+def _is_list_item(text: str) -> bool:
+    turns = re.match(r"\s*(?:but|and (?:always|then)|而|只|请|并|直接)", text, re.IGNORECASE)
+    return len(text) < 30 and not turns and not _POSITIVE.match(text.strip())
+
+
+_LABEL_SUBJECT = re.compile(
+    r"^[`\"“「]?(?P<name>[A-Za-z_]\w{1,30})[`\"”」]?\s*(?:is|are|must|should|has|takes|的?(?:取值|值)?(?:是|为|只能|必须|取))",
+    re.IGNORECASE,
+)
+
+
+def _label_target(text: str) -> str:
+    subject = _LABEL_SUBJECT.match(text)
+    name = polarity.field_in(text) or (subject["name"].lower() if subject else "")
+    return f"field:{name}" if name and name not in {"it", "answer", "reply", "output", "response", "result"} else ""
+
+
+def _in_clause(text: str, inherited: bool) -> Iterator[_Found]:
+    if polarity.is_description(text) and not re.search(r"\bmust\b|必须|务必", text):
+        return iter(())
+    found = [*_lengths(text), *_languages(text, inherited), *_formats(text, inherited), *_tones(text, inherited)]
+    found += [one for one in _limits(text, inherited) if one.demand not in [other.demand for other in found]]
+    if polarity.is_task(text):
+        return iter(found)
+    literals = list(_literals(text, inherited))
+    found += list(_patterns(text)) if not inherited and not polarity.is_negated(text) else []
+    found += literals or [one for one in _contents(text, inherited) if not _is_named_part(text, one, found)]
+    if not found and len(text.strip()) > 3:
+        words = content.units(text)
+        if words:
+            kind = Kind.FORBIDDEN if inherited or polarity.is_negated(text) else Kind.REQUIRED
+            may = polarity.is_permission(text) and kind is Kind.REQUIRED
+            found = [_Found(kind, Content("", kind is Kind.FORBIDDEN, may, units=words), 0)]
+    return iter(found)
+
+
+_PATTERN = re.compile(
+    r"(?:格式(?:为|是)?|写成|形如|\b(?:in the )?(?:form|format)(?: is)?|\bwritten as|\blook(?:s)? like)\s*[:：]?\s*[“\"「`'](?P<a>[\w\u4e00-\u9fff ]{1,16}?)(?P<gap>\s*[^\w\s\u4e00-\u9fff“”\"「」`'/|,，、.。{}\[\]]{1,3}\s*)(?P<b>[\w\u4e00-\u9fff ]{1,16})[”\"」`']",
+    re.IGNORECASE,
+)
+
+
+def _patterns(text: str) -> Iterator[_Found]:
+    """A pattern such as “term - meaning”: what is checked is the mark between the two."""
+    if match := _PATTERN.search(text):
+        yield _Found(Kind.FORMAT, Pattern(match["gap"]), match.start(), "")
+
+
+def _lengths(text: str) -> Iterator[_Found]:
+    for found in lengths_in(text):
+        yield _Found(Kind.LENGTH, found.length, found.start)
+
+
+def _languages(text: str, inherited: bool) -> Iterator[_Found]:
+    wanted: set[str] = set()
+    at = 0
+    for code, start, end in languages_in(text):
+        before, after = text[:start], text[end:]
+        is_cued = _LANGUAGE_CUE.search(before) or (_LANGUAGE_AFTER.match(after) and not before.strip())
+        is_asked = _LANGUAGE_AFTER.match(after) and re.search(r"用|use|only|no\b|不", before)
+        if code != "mirror" and (not is_cued or _SUBJECT.search(before)) and not is_asked:
+            continue
+        said = polarity.polarity(text, start, end, inherited)
+        if said is Polarity.NOT:
+            yield _Found(Kind.LANGUAGE, Languages(frozenset({code}), is_forbidden=True), start)
+        elif said is Polarity.MUST:
+            wanted.add(code)
+            at = start
+    if wanted:
+        yield _Found(Kind.LANGUAGE, Languages(frozenset(wanted)), at)
+
+
+def _formats(text: str, inherited: bool) -> Iterator[_Found]:
+    spans = list(formats_in(text))
+    for name, start, end in spans:
+        before = text[:start]
+        if any(other != name and a <= start and end <= b and (b - a) > (end - start) for other, a, b in spans):
+            continue
+        if _INPUT.search(before) or (before.strip() and not _FORMAT_CUE.search(before)):
+            continue
+        said = polarity.polarity(text, start, end, inherited)
+        if said is Polarity.MAY:
+            continue
+        is_nothing_else = bool(_BESIDES_BEFORE.search(before) or _BESIDES_AFTER.match(text[end:]))
+        if is_nothing_else and said is Polarity.NOT:
+            yield _Found(Kind.FORMAT, Format(name, is_only=True), start)
+            yield _Found(Kind.FORBIDDEN, Content("extra", is_forbidden=True), start, "")
+            continue
+        if _AROUND_AFTER.match(text[end:]) or _AROUND_BEFORE.search(before):
+            yield _Found(Kind.REQUIRED, Content("closing"), start, "")
+            continue
+        is_only = bool(_ONLY.search(text)) and said is Polarity.MUST
+        yield _Found(Kind.FORMAT, Format(name, said is Polarity.NOT, is_only), start)
+        if is_only and (name in STRUCTURED or name == "label"):
+            yield _Found(Kind.FORBIDDEN, Content("extra", is_forbidden=True), start, "")
+
+
+_BESIDES_BEFORE = re.compile(
+    r"\b(?:other than|besides|except|apart from|outside(?: of)?|but|beyond|before or after)\s+(?:the |this |a )?$|除(?:了)?\s*$",
+    re.IGNORECASE,
+)
+_BESIDES_AFTER = re.compile(r"^\s*(?:对象|数组)?(?:之外|以外|外)")
+_AROUND_AFTER = re.compile(r"^\s*(?:对象|代码|之|的)?(?:前面?|后面?|下方|上方|之前|之后)(?:[，,]|附|写|加|再|先|给|补)")
+_AROUND_BEFORE = re.compile(
+    r"\b(?:before|after|below|above|following|in front of|underneath)\s+(?:the |this )?$", re.IGNORECASE
+)
+
+
+def _tones(text: str, inherited: bool) -> Iterator[_Found]:
+    named = list(tones_in(text))
+    for name, start, end in named:
+        if any(opposite_tones(name, other) for other, _, _ in named):
+            continue  # "use the terms, and explain them in plain words" wants both
+        said = polarity.polarity(text, start, end, inherited)
+        if said is not Polarity.MAY:
+            yield _Found(Kind.TONE, Tone(name, said is Polarity.NOT), start)
+
+
+def _literals(text: str, inherited: bool) -> Iterator[_Found]:
+    for place, pattern in _LITERALS:
+        for match in pattern.finditer(text):
+            group = next(name for name, value in match.groupdict().items() if value)
+            start = match.start(group)
+            said = polarity.polarity(text, match.start(), start, inherited)
+            if not place and said is not Polarity.NOT and not _EVERYWHERE.search(text):
+                continue
+            kind = Kind.FORBIDDEN if said is Polarity.NOT else Kind.REQUIRED
+            demand = Content(
+                match[group].strip(), said is Polarity.NOT, said is Polarity.MAY, is_literal=True, place=place
+            )
+            yield _Found(kind, demand, start, "")
+            for more in re.finditer(r"[、,，或or\s]+[\"“「]([^\"”」\n]{1,40})[\"”」]", text[match.end() :]):
+                if said is Polarity.NOT:
+                    yield _Found(kind, Content(more[1].strip(), is_forbidden=True, is_literal=True), start, "")
+        if any(pattern.finditer(text)) and pattern.search(text):
+            return
+
+
+_VERB = re.compile(
+    r"(?:explain|justify|cite|apologi[sz]e|greet|quote|summari[sz]e|restate|repeat|guess|estimate|ask|define|解释|说明|总结|引用|举例|道歉|问候|复述|夸|反问)",
+    re.IGNORECASE,
+)
+_FIELD_LIST = re.compile(r"\b(?:fields?|keys?|columns?|properties|schema)\b|字段|键|列名|几列|\{", re.IGNORECASE)
+
+
+def _is_named_part(text: str, one: _Found, found: list[_Found]) -> bool:
+    """Whether a thing is only the part that another demand is about, or a field of the output."""
+    if re.search(r"\b(?:in|within|inside) (?:the |your |its )?$", text[: one.at], re.IGNORECASE):
+        return bool(found)
+    if getattr(one.demand, "is_forbidden", False):
+        return False
+    has_form = any(other.kind in (Kind.LENGTH, Kind.FORMAT, Kind.LANGUAGE) for other in found) and not _VERB.match(
+        text[one.at :]
+    )
+    return bool(_FIELD_LIST.search(text)) or (has_form and not _POSITIVE.search(text[: one.at]))
+
+
+# "Use only the notes" and "give only the code" say what they leave out.
+_ONLY_SOURCES = re.compile(
+    r"\b(?:only|solely|exclusively|alone|nothing but|strictly)\b[^,.]{0,40}\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?|provided|given)\b|"
+    r"\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?)\b[^,.]{0,12}\b(?:only|alone|exclusively)\b|\bstick (?:strictly |closely )?to the (?:notes?|contexts?|passages?|documents?|materials?|texts?)\b|"
+    r"(?:只|仅|严格|完全)(?:能|可|可以)?(?:来自|取自|根据|依据|依照|按照|基于|用|使用|参考|依靠)[^，。]{0,10}(?:笔记|资料|材料|文档|原文|上下文|内容|段落|记录|文章)",
+    re.IGNORECASE,
+)
+_ONLY_OUTPUT = re.compile(
+    r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|write|provide|answer)(?: with)? (?:only|just|nothing (?:but|except))\b|\b(?:only|just) (?:output|return|reply|respond|give|print|provide)\b|"
+    r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|provide)\b[^,.]{2,40}\b(?:only|alone|nothing (?:else|more))[.!]?\s*$|(?:只|仅)(?:需|要|能|可以|许)?(?:输出|返回|回复|给出|打印)(?!一[种类])",
+    re.IGNORECASE,
+)
+
+
+_ALL = re.compile(
+    r"\b(?:list|give|name|show|return) (?:them )?all\b|(?:全部|逐一|一一)(?:列出|给出|写出)|所有[^，。]{0,8}都(?:要)?(?:列|给|写)",
+    re.IGNORECASE,
+)
+_ONLY_ONE = re.compile(
+    r"\bonly (?:one|the (?:first|best|last|most \w+))\b|只(?:给|列|选|取|写)(?:出)?[^，。]{0,8}(?:一[个种条项]|最[^，。]{1,4}的)",
+    re.IGNORECASE,
+)
+
+
+def _limits(text: str, inherited: bool) -> Iterator[_Found]:
+    if not inherited and not polarity.is_negated(text):
+        if match := _ALL.search(text):
+            yield _Found(Kind.REQUIRED, Content("all"), match.start(), "")
+        for pattern, concept in ((_ONLY_SOURCES, "outside"), (_ONLY_OUTPUT, "extra"), (_ONLY_ONE, "all")):
+            if match := pattern.search(text):
+                yield _Found(Kind.FORBIDDEN, Content(concept, is_forbidden=True), match.start(), "")
+
+
+def _contents(text: str, inherited: bool) -> Iterator[_Found]:
+    named: list[tuple[str, int, int]] = [c for c in concepts_in(text) if c[0] not in _ORDER_ONLY]
+    words = content.units(text)
+    for concept, start, end in named:
+        if any(other != concept and a <= start and end <= b and (b - a) > (end - start) for other, a, b in named):
+            continue
+        said = polarity.polarity(text, start, end, inherited)
+        if concept == "extra" and re.match(r"no|nothing|any|其他|其它|额外|多余|别的", text[start:end], re.IGNORECASE):
+            said = (
+                Polarity.NOT if re.match(r"no", text[start:end], re.IGNORECASE) or polarity.is_negated(text) else said
+            )
+        if said is Polarity.MUST and (concept == "extra" or not _POSITIVE.search(text[:end])):
+            continue
+        kind = Kind.FORBIDDEN if said is Polarity.NOT else Kind.REQUIRED
+        field = polarity.field_in(text)
+        objects = words - content.units(text[start:end])
+        demand = Content(concept, said is Polarity.NOT, said is Polarity.MAY, place=_place(text, said), units=objects)
+        yield _Found(kind, demand, start, f"field:{field}" if field else "")
+
+
+def _place(text: str, said: Polarity) -> str:
+    if said is Polarity.NOT:
+        return ""
+    return "start" if _PLACE_START.search(text) else "end" if _PLACE_END.search(text) else ""
+
+
+def _main_parts(sentences: list[Statement]) -> frozenset[str]:
+    """The parts that are the whole answer, by what the first sentences say the task is."""
+    found: set[str] = set()
+    for sentence in sentences[:3]:
+        for match in _MAIN.finditer(sentence.text):
+            found |= {name.removeprefix("zh_") for name, value in match.groupdict().items() if value}
+    return frozenset(found)

@@ -1,0 +1,325 @@
+# ruff: noqa: E501 - a pattern or a table is read as one line
+"""The structured-output agent's checks: is the form that a prompt asks for fully and consistently described?"""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from agents.prompts.statements import FENCE
+from agents.prompts.structure import Field, Structure, read_sketch, top_keys
+from agents.prompts.types import Content, Example, Finding, Format, Labels, Rule
+
+_PLAIN_SHAPE = re.compile(
+    r"\b(?:(?:array|list|one-dimensional|flat) of (?:strings|numbers|integers|names|words|keywords|objects with)|string array|single (?:key|field|string)|one (?:key|field|column|string) per|two-column|one column)\b|字符串数组|(?:关键词|字符串|数字|名称)(?:的)?(?:数组|列表)|由[^，。]{1,12}组成的数组|键值对|单列|两列",
+    re.IGNORECASE,
+)
+_LIKE_EXAMPLES = re.compile(
+    r"\b(?:(?:as|like|same (?:form|format|fields|keys|shape|structure)|see|follow|shown|exactly as) (?:\w+ ){0,4}?examples?|examples? (?:below|above) show)\b|(?:和|与|按|照|同|见|参照|仿照|如)[^，。]{0,6}(?:示例|例子|样例|范例)",
+    re.IGNORECASE,
+)
+_POINTS_BELOW = re.compile(
+    r"\b(?:(?:schema|template|format|structure|fields?|keys?|columns?|layout|list|categories|labels|values|options) (?:\w+ ){0,3}?(?:below|that follows?)|following (?:schema|template|format|structure|fields?|keys?|columns?|layout|categories|labels|values|options))\b|(?:如下|以下|下面的?|下列|下述)(?:的)?(?: ?(?:JSON|XML|CSV|YAML|Markdown) ?)?(?:格式|模板|结构|字段|模式|schema|列|类别|标签|取值)|(?:格式|模板|结构|字段|类别|标签)(?:如下|见下)",
+    re.IGNORECASE,
+)
+_LABEL_TALK = re.compile(
+    r"\b(?:one of the (?:given |allowed |predefined |fixed |permitted |agreed |usual |standard )?(?:labels|categories|classes|values|options)|(?:allowed|predefined|permitted|agreed|fixed|given|standard) (?:labels|categories|classes|values|set)|classify (?:\w+ ){0,5}?into (?:the |a |one of the )?(?:right |correct |appropriate |suitable )?(?:categor(?:y|ies)|class(?:es)?|labels?))\b|"
+    r"(?:规定|给定|指定|预设|允许|既定|约定|固定|相应|合适|对应)的?(?:几个|几种|一个)?(?:类别|标签|取值|分类|选项)|(?:类别|标签|取值)(?:只能)?(?:是|为|取)?(?:规定|允许|预设|给定|约定)",
+    re.IGNORECASE,
+)
+_SEPARATORS = {
+    "comma": r"\bcomma[- ]separated\b|\bseparated? (?:\w+ ){0,3}(?:by|with) (?:a )?commas?\b|\bcommas? (?:between|as (?:the )?separator)|(?:用|以)(?:英文|半角)?逗号(?:分隔|隔开)|逗号分隔",
+    "semicolon": r"\bsemicolon[- ]separated\b|\bseparated? (?:\w+ ){0,3}(?:by|with) (?:a )?semicolons?\b|(?:用|以)(?:英文|半角)?分号(?:分隔|隔开)|分号分隔",
+    "tab": r"\btab[- ]separated\b|\bseparated? (?:\w+ ){0,3}(?:by|with) (?:a )?tabs?\b|(?:用|以)制表符(?:分隔|隔开)|制表符分隔|\bTSV\b",
+    "pipe": r"\bpipe[- ]separated\b|\bseparated? (?:\w+ ){0,3}(?:by|with) (?:a )?(?:pipes?|vertical bars?)\b|(?:用|以)竖线(?:分隔|隔开)",
+}
+_DATES = {
+    "YYYY-MM-DD": r"YYYY-MM-DD|\bISO[ -]?8601\b|年-月-日",
+    "DD/MM/YYYY": r"DD[/.]MM[/.]YYYY|日/月/年|日\.月\.年",
+    "MM/DD/YYYY": r"MM[/.-]DD[/.-]YYYY|月/日/年",
+    "YYYY/MM/DD": r"YYYY/MM/DD|年/月/日",
+    "YYYY年MM月DD日": r"YYYY ?年 ?MM ?月 ?DD ?日|[XxN某]+年[XxN某]+月",
+    "timestamp": r"\bUnix (?:time(?:stamp)?|epoch)\b|\bepoch seconds\b|时间戳",
+}
+_CASES = {
+    "snake_case": r"\bsnake_case\b|下划线命名",
+    "camelCase": r"\bcamelCase\b|驼峰(?:命名)?",
+    "kebab-case": r"\bkebab-case\b",
+    "UPPER_CASE": r"\bUPPER_CASE\b|\b(?:keys|field names) in (?:upper ?case|capitals)\b|(?:字段名|键名?)[^，。]{0,6}大写",
+    "lower case": r"\b(?:keys|field names) in lower ?case\b|(?:字段名|键名?)[^，。]{0,6}小写",
+}
+_HEADER = {
+    "with a header": r"\b(?:with|include|including|starts? with|has|add|write) (?:a |the )?header (?:row|line)\b|first (?:row|line) (?:is|holds|contains) the (?:header|column names)|(?:第一行|首行)(?:是|为|写|必须是)?(?:表头|列名)|(?:带|包含|含|要有|需要)表头",
+    "without a header": r"\b(?:without|no|omit the|skip the|leave out the) (?:a )?header(?: (?:row|line))?\b|(?:不(?:要|带|含|写|需要|加)|没有|省略|去掉)表头",
+}
+_NESTING = {
+    "one object": r"\b(?:a |one )?single JSON object\b|\bone JSON object\b|(?:一个|单个) ?JSON ?对象",
+    "an array": r"\b(?:a |one )?JSON (?:array|list)\b|\btop-level (?:array|list)\b|JSON ?数组|顶层(?:是|为)数组",
+    "one object per line": r"\bone (?:JSON )?object (?:per|on each) line\b|\bJSON ?Lines\b|\bJSONL\b|每行一个 ?(?:JSON ?)?对象",
+}
+_CHOICES = (
+    ("separator", _SEPARATORS),
+    ("date form", _DATES),
+    ("naming", _CASES),
+    ("header", _HEADER),
+    ("outer shape", _NESTING),
+)
+_NUMERIC = frozenset({"integer", "number"})
+
+
+def format_findings(prompt: str, rules: Sequence[Rule], examples: Sequence[Example] = ()) -> list[Finding]:
+    """What is missing, broken or at odds in the description of the output's form."""
+    structure = _structure(prompt, rules)
+    found = [*_templates(structure), *_choices(prompt), *_missing_list(prompt, rules, structure)]
+    if structure.form:
+        found += [
+            *_fields(prompt, structure, rules),
+            *_counts(structure),
+            *_mismatch(structure),
+            *_field_rules(structure, rules),
+        ]
+        for one in structure.fields.values():
+            found += _field_conflicts(one)
+    return found
+
+
+def _structure(prompt: str, rules: Sequence[Rule]) -> Structure:
+    from agents.prompts.structure import structure_of
+
+    return structure_of(prompt, list(rules))
+
+
+def finding(
+    code: str, detail: str, quotes: Sequence[str], spans: Sequence[tuple[int, int]] = (), rule_ids: Sequence[str] = ()
+) -> Finding:
+    """A format finding."""
+    return Finding("format", code, detail, rule_ids=tuple(rule_ids), quotes=tuple(quotes), spans=tuple(spans))
+
+
+def _templates(structure: Structure) -> Iterator[Finding]:
+    for template in structure.templates:
+        if not template.is_valid and structure.form == "json":
+            yield finding(
+                "broken template",
+                "The JSON template cannot be parsed.",
+                [template.text],
+                [(template.start, template.end)],
+            )
+        elif names := _repeated(template.text):
+            yield finding(
+                "repeated field",
+                f"The template holds {names[0]!r} twice.",
+                [template.text],
+                [(template.start, template.end)],
+            )
+    for listed in structure.listed:
+        if len(set(listed)) < len(listed):
+            yield finding("repeated field", "The list of fields names one twice.", listed)
+
+
+def _repeated(text: str) -> list[str]:
+    """Keys that stand twice in the outermost object of a template."""
+    depth, keys = 0, []
+    for match in re.finditer(r"\"(?P<key>[^\"\n]{1,40})\"\s*:|[{}\[\]]", text):
+        if match["key"] is None:
+            depth += 1 if match[0] in "{[" else -1
+        elif depth == 1:
+            keys.append(match["key"])
+    return [key for key in dict.fromkeys(keys) if keys.count(key) > 1]
+
+
+def _choices(prompt: str) -> Iterator[Finding]:
+    """Two answers to one question of form, such as two separators; conditions make them choices, not conflicts."""
+    for name, patterns in _CHOICES:
+        said = {value: list(re.finditer(pattern, prompt, re.IGNORECASE)) for value, pattern in patterns.items()}
+        places = {
+            value: match
+            for value, matches in said.items()
+            if (match := next((m for m in matches if not _is_negated(prompt, m)), None))
+        }
+        if len(places) == 2 and not _is_conditional(prompt, list(places.values())):
+            (one, a), (other, b) = sorted(places.items(), key=lambda item: item[1].start())
+            if a.end() <= b.start():
+                yield finding(f"two {name}s", f"The {name} is {one} and {other}.", [a[0], b[0]], [a.span(), b.span()])
+
+
+def _is_negated(prompt: str, match: re.Match[str]) -> bool:
+    return bool(
+        re.search(
+            r"(?:\bnot?\b|\bnever\b|n't|\binstead of\b|\brather than\b|不要|不得|不是|而不是|不用|禁止)[^.。,，\n]{0,12}$",
+            prompt[: match.start()],
+            re.IGNORECASE,
+        )
+    ) and not match[0].lower().startswith("no")
+
+
+def _is_conditional(prompt: str, matches: Sequence[re.Match[str]]) -> bool:
+    for match in matches:
+        start = max(prompt.rfind(mark, 0, match.start()) for mark in "\n。.；;") + 1
+        sentence = prompt[start : match.end()]
+        if re.search(
+            r"\b(?:if|when|unless|except|for|input|convert|from|in the notes|accepts?)\b|如果|若|时，|除非|除了|输入|转换|原文|收到",
+            sentence,
+            re.IGNORECASE,
+        ):
+            return True
+    return False
+
+
+def _missing_list(prompt: str, rules: Sequence[Rule], structure: Structure) -> Iterator[Finding]:
+    """It points to a schema, a list or labels that are nowhere."""
+    has_labels = any(isinstance(rule.demand, Labels) for rule in rules) or any(
+        f.values for f in structure.fields.values()
+    )
+    for match in _LABEL_TALK.finditer(prompt):
+        if (
+            not has_labels
+            and not _list_follows(prompt, match.end())
+            and not re.match(r"[^\n。.]{0,10}[:：(（]", prompt[match.end() :])
+        ):
+            yield finding("labels not listed", "It speaks of labels that it does not list.", [match[0]], [match.span()])
+            return
+    for match in _POINTS_BELOW.finditer(prompt):
+        below = bool(re.search(r"label|categor|option|类别|标签", match[0], re.IGNORECASE))
+        has = bool(
+            structure.templates
+            or structure.listed
+            or FENCE.search(prompt)
+            or _list_follows(prompt, match.end())
+            or (below and has_labels)
+        )
+        if not has and not re.match(r"[^\n]{0,20}[:：][ \t]*[^\s]", prompt[match.end() :]):
+            yield finding(
+                "template missing", "It points to a form below that is not there.", [match[0]], [match.span()]
+            )
+            return
+
+
+def _list_follows(prompt: str, position: int) -> bool:
+    return bool(re.match(r"[^\n]{0,60}\n\s*(?:[-*+•]|\d+[.)]|\||<|\w+\s*[:,|])", prompt[position:]))
+
+
+def _fields(prompt: str, structure: Structure, rules: Sequence[Rule]) -> Iterator[Finding]:
+    if (
+        structure.templates
+        or structure.names
+        or structure.fields
+        or _PLAIN_SHAPE.search(prompt)
+        or _LIKE_EXAMPLES.search(prompt)
+    ):
+        return
+    if (
+        FENCE.search(prompt)
+        or _list_follows_form(prompt, structure.form)
+        or any(rule.target.startswith("field:") for rule in rules)
+    ):
+        return
+    rule = next(
+        r
+        for r in rules
+        if isinstance(r.demand, Format) and r.demand.name == structure.form and not r.demand.is_forbidden
+    )
+    if structure.form == "table" and rule.condition:
+        return
+    yield finding(
+        "no fields",
+        f"It wants {structure.form.upper()} and names no field or column.",
+        [rule.text],
+        [(rule.start, rule.end)],
+        [rule.id],
+    )
+
+
+def _list_follows_form(prompt: str, form: str) -> bool:
+    """A header row, tags, or a list of "name: meaning" lines describes the fields too."""
+    if form in {"xml", "html"}:
+        return bool(re.search(r"<\w+>", prompt))
+    if form == "table":
+        return bool(re.search(r"^\s*\|.*\|", prompt, re.MULTILINE))
+    if form == "csv" and re.search(r"^\s*\w+(?:[,;\t]\w+){1,}\s*$", prompt, re.MULTILINE):
+        return True
+    return (
+        len(
+            re.findall(
+                r"^\s*(?:[-*+•]|\d+[.)])?\s*[`\"*]{0,3}[A-Za-z_\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}[`\"*]{0,3}\s*[:：(（—-]\s*\S",
+                prompt,
+                re.MULTILINE,
+            )
+        )
+        >= 2
+    )
+
+
+def _counts(structure: Structure) -> Iterator[Finding]:
+    sizes = {len(names) for names in structure.listed} | {
+        len(top_keys(t.value)) for t in structure.templates if top_keys(t.value)
+    }
+    for count, quote in structure.counts:
+        if sizes and count not in sizes:
+            yield finding("field count", f"It says {count} fields and names {max(sizes)}.", [quote])
+
+
+def _mismatch(structure: Structure) -> Iterator[Finding]:
+    """The list of fields and the template name different ones."""
+    for template in structure.templates:
+        keys = set(top_keys(template.value))
+        for names in structure.listed:
+            # A nested object has a list of its own.
+            if keys and set(names) != keys and not set(names) <= _all_keys(template.value):
+                missing = sorted(set(names) ^ keys)
+                yield finding(
+                    "field mismatch",
+                    f"List and template differ in: {', '.join(missing)}.",
+                    [", ".join(names), template.text],
+                    [(template.start, template.end)],
+                )
+                return
+
+
+def _all_keys(value: object) -> set[str]:
+    if isinstance(value, list):
+        return {key for item in value for key in _all_keys(item)}
+    if isinstance(value, dict):
+        return set(value) | {key for item in value.values() for key in _all_keys(item)}
+    return set()
+
+
+def _field_rules(structure: Structure, rules: Sequence[Rule]) -> Iterator[Finding]:
+    """A rule speaks of a field that neither the list nor the template has."""
+    known = {key.lower() for t in structure.templates for key in _all_keys(t.value)} | {
+        n.lower() for names in structure.listed for n in names
+    }
+    seen: set[str] = set()
+    for rule in rules:
+        name = rule.target.removeprefix("field:")
+        if not known or name == rule.target or name in known or name in seen or not re.fullmatch(r"[a-z_][\w-]*", name):
+            continue
+        if any(name in value.lower() for one in structure.fields.values() for values in one.values for value in values):
+            continue
+        if isinstance(rule.demand, Labels) or (isinstance(rule.demand, Content) and rule.demand.is_forbidden):
+            continue
+        seen.add(name)
+        yield finding(
+            "unknown field",
+            f"It speaks of the field {name!r}, which the output does not have.",
+            [rule.text],
+            [(rule.start, rule.end)],
+            [rule.id],
+        )
+
+
+def _field_conflicts(one: Field) -> Iterator[Finding]:
+    types = {"number" if t in _NUMERIC else t for t in one.types}
+    if len(types) > 1:
+        yield finding("two types", f"The field {one.name!r} is {' and '.join(sorted(types))}.", one.quotes)
+    elif one.values and types & {"number", "boolean", "array", "object"}:
+        labels = [value for values in one.values for value in values if not re.fullmatch(r"-?[\d.]+|true|false", value)]
+        if labels:
+            yield finding("two types", f"The field {one.name!r} is {types.pop()} and a label.", one.quotes)
+    outside = [x for x in one.samples for low, high in one.ranges if not low <= x <= high]
+    if len(set(one.ranges)) > 1 or outside:
+        yield finding("two ranges", f"The field {one.name!r} has two ranges.", one.quotes)
+    sets = {frozenset(value.casefold().strip() for value in values) for values in one.values}
+    if len(sets) > 1:
+        yield finding("two value lists", f"The field {one.name!r} has two lists of allowed values.", one.quotes)
+
+
+__all__ = ["finding", "format_findings", "read_sketch"]

@@ -1,0 +1,99 @@
+"""A generator that remembers what it said, so that a changed check or citation rule costs no new generation.
+
+Equal requests give equal bytes (the engine's contract, tested), so a remembered reply stands for a new one, with
+the timings of the day it was made. Keys are hashes of the model and of the whole request: a changed prompt, passage
+or model asks again. Lines are JSON, synced one by one; a torn last line is ignored.
+"""
+
+import json
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from hashlib import sha256
+from pathlib import Path
+
+from rag.protocols import Generation, GenerationRequest, GenerationStream, Generator
+from rag.types import Message
+
+
+class RememberedGenerator:
+    """Asks ``generator`` only what the file does not hold yet."""
+
+    def __init__(self, generator: Generator, path: Path) -> None:
+        self._generator = generator
+        self._path = path
+        self._known: dict[str, object] = {}
+        lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
+        self._known.update((row["key"], row["reply"]) for row in map(json.loads, lines))
+
+    @property
+    def model_id(self) -> str:
+        """As the generator inside."""
+        return self._generator.model_id
+
+    @property
+    def model_hash(self) -> str:
+        """As the generator inside."""
+        return self._generator.model_hash
+
+    @property
+    def context_size(self) -> int:
+        """As the generator inside."""
+        return self._generator.context_size
+
+    def count_tokens(self, text: str) -> int:
+        """As the generator inside."""
+        return self._generator.count_tokens(text)
+
+    def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> GenerationStream:
+        """A remembered reply comes as one piece."""
+        key = self._key("generate", asdict(request))
+        known = self._known.get(key)
+        if isinstance(known, dict):
+            return Replay(Generation(**known))
+        stream = self._generator.generate(request, cancel)
+        for _ in stream:
+            pass
+        if stream.result.finish != "cancelled":
+            self._keep(key, asdict(stream.result))
+        return Replay(stream.result)
+
+    def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
+        """As the generator inside, asked once."""
+        key = self._key("choose", [[asdict(message) for message in messages], list(options)])
+        known = self._known.get(key)
+        if isinstance(known, list):
+            return [float(probability) for probability in known]
+        probabilities = self._generator.choose(messages, options)
+        self._keep(key, probabilities)
+        return probabilities
+
+    def close(self) -> None:
+        """Close the generator inside."""
+        self._generator.close()
+
+    def _key(self, kind: str, request: object) -> str:
+        text = json.dumps([self.model_hash, kind, request], ensure_ascii=False, sort_keys=True)
+        return sha256(text.encode()).hexdigest()[:32]
+
+    def _keep(self, key: str, reply: object) -> None:
+        self._known[key] = reply
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with self._path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps({"key": key, "reply": reply}, ensure_ascii=False) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+class Replay:
+    """A finished generation as a stream of one piece."""
+
+    def __init__(self, result: Generation) -> None:
+        self.result = result
+
+    def __iter__(self) -> Iterator[str]:
+        yield self.result.text
+
+    def cancel(self) -> None:
+        """Nothing runs any more."""

@@ -1,0 +1,47 @@
+"""The app with models that answer at once and always the same; what ``streamlit run`` executes in browser tests."""
+
+import threading
+import time
+
+from fakes import FakeEmbedder, FakeGenerator, FakeStream
+
+from rag import build
+from ui.shell import run
+
+SECONDS_PER_CHARACTER = 0.012
+REPLY = {
+    "zh": (
+        "RAG 把检索片段与参数知识混着用，RCG 只认检索片段。[1]"
+        "RCG 每一句都要能指回某个片段，片段里没有答案，就老实说没有。[1]"
+    ),
+    "own": "RAG 和 RCG 的区别在于模型能不能用自己的记忆。一般认为 RCG 更可信，但 2021 年以前没有人这样叫它。",
+    "slow": "这一句写得很慢，" * 60 + "。",
+}
+
+
+class SlowStream(FakeStream):
+    """Writes about as fast as a small model on a laptop."""
+
+    def __iter__(self):
+        for character in super().__iter__():
+            time.sleep(SECONDS_PER_CHARACTER)
+            yield character
+
+
+class ScriptedGenerator(FakeGenerator):
+    """Quotes the notes where it is given passages, talks on its own where not, and writes for long when asked to."""
+
+    model_id = "qwen2.5-coder-1.5b-instruct-q4_k_m"
+
+    def generate(self, request, cancel: threading.Event | None = None):
+        prompt = "\n".join(message.text for message in request.messages)
+        name = "slow" if "慢慢" in prompt else "zh" if "[1]" in prompt or "<passage" in prompt else "own"
+        return SlowStream(REPLY[name], cancel)
+
+
+if not hasattr(build, "scripted"):
+    build.scripted = generator = ScriptedGenerator("", yes=0.9)
+    build.make_generator = lambda _: generator
+    build.make_embedder = lambda _: FakeEmbedder()
+
+run()

@@ -1,0 +1,122 @@
+"""Pictures of every page, in Chinese and English, light and dark, on a desk and on a phone.
+
+python tests/browser/screenshots.py FOLDER [PAGE or PAGE-LOOK…]
+"""
+
+import sys
+import tempfile
+from pathlib import Path
+
+from browsing import Window, browser
+from playwright.sync_api import Error as PlaywrightError
+from serving import ROOT, served
+
+QUESTION = {"zh": "RCG和RAG有什么区别？", "en": "What is the difference between RCG and RAG?"}
+LOOKS = (
+    ("zh-light", {"locale": "zh-CN", "scheme": "light"}),
+    ("zh-dark", {"locale": "zh-CN", "scheme": "dark"}),
+    ("en-light", {"locale": "en-US", "scheme": "light"}),
+    ("zh-phone", {"locale": "zh-CN", "scheme": "light", "width": 390, "height": 844}),
+    ("en-phone-dark", {"locale": "en-US", "scheme": "dark", "width": 390, "height": 844}),
+)
+
+
+def _welcome(one, _):
+    one.open()
+
+
+def _chat(one, lang):
+    one.open()
+    box = one.page.get_by_test_id("stChatInputTextArea")
+    box.fill(QUESTION[lang])
+    box.press("Enter")
+    one.page.locator(".mb-details").wait_for()
+    source = one.page.locator(".mb-source summary")
+    if source.count():
+        source.first.click()
+
+
+def _compare(one, lang):
+    one.open("compare")
+    one.page.locator("form input, [data-testid=stForm] input").first.fill(QUESTION[lang])
+    one.page.locator("[data-testid=stFormSubmitButton] button").click()
+    one.page.locator("[data-testid=stMain] .mb-table").first.wait_for()
+
+
+def _compare_empty(one, _):
+    one.open("compare")
+
+
+def _notes(one, _):
+    one.open("notes")
+    one.page.locator(".st-key-mb-entries button").first.wait_for()
+
+
+def _entry(one, lang):
+    _notes(one, lang)
+    one.page.locator(".st-key-mb-entries button").first.click()
+    one.page.locator(".mb-entry").wait_for()
+
+
+def _view(view):
+    return lambda one, _: one.open("notes", view=view)
+
+
+def _lab(one, lang):
+    one.open("lab", q="RCG" if lang == "zh" else "retrieval")
+    one.page.locator(".mb-legs").wait_for()
+
+
+def _models(one, _):
+    one.open("models")
+
+
+def _doctor(one, _):
+    one.open("models")
+    one.page.locator(".st-key-doctor button").click()
+    one.page.locator(".mb-findings").wait_for()
+    one.page.locator(".mb-findings").scroll_into_view_if_needed()
+
+
+PAGES = {
+    "welcome": _welcome,
+    "chat": _chat,
+    "compare": _compare,
+    "compare-empty": _compare_empty,
+    "notes": _notes,
+    "entry": _entry,
+    "copies": _view("copies"),
+    "sources": _view("sources"),
+    "health": _view("health"),
+    "lab": _lab,
+    "models": _models,
+    "doctor": _doctor,
+}
+
+
+def main(folder: Path, wanted: list[str]) -> None:
+    """Take the pictures; every page in every look, one screen of it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served(Path(home), [ROOT / "data" / "sample_notes"]) as address,
+        browser() as launched,
+    ):
+        for look, options in LOOKS:
+            one = Window(launched, address, **options)
+            for name in [name for name in PAGES if f"{name}-{look}" in wanted or name in wanted or not wanted]:
+                try:
+                    PAGES[name](one, look[:2])
+                    one.settle().page.wait_for_timeout(500)
+                except PlaywrightError:
+                    # What is there instead says more than the error.
+                    one.page.screenshot(path=folder / f"failed-{name}-{look}.png")
+                    raise
+                one.page.screenshot(path=folder / f"{name}-{look}.png")
+                sys.stdout.write(f"{name}-{look}\n")
+                sys.stdout.flush()
+            one.close()
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2:])

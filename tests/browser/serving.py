@@ -1,0 +1,75 @@
+"""Serves the app on this machine for a browser: in an empty home, with fake models, over an index of some notes."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+TESTS = Path(__file__).parents[1]
+ROOT = TESTS.parent
+PATIENCE = 180.0
+
+
+@contextmanager
+def served(home: Path, notes: Sequence[Path]) -> Iterator[str]:
+    """The address of the app over an index of ``notes`` (none when there are none), until the block ends."""
+    from rag.settings import load
+    from ui.launch import APP, INDEX_VARIABLE, command
+
+    index = home / "index"
+    if notes:
+        _ingest(notes, index)
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    arguments = [str(TESTS / "browser" / "fake_app.py") if part == str(APP) else part for part in command(load(), port)]
+    environment = {
+        **os.environ,
+        "PYTHONPATH": str(TESTS),
+        INDEX_VARIABLE: str(index),
+        "XDG_DATA_HOME": str(home / "data"),
+        "MINGBAI_CONFIG": "",
+        "MINGBAI_MODELS_DIR": str(home / "models"),
+        "MINGBAI_CATALOGUE": str(home / "models.toml"),
+    }
+    with (home / "server.log").open("wb") as log:
+        server = subprocess.Popen(arguments, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        try:
+            _await(f"http://127.0.0.1:{port}/_stcore/health", server)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            try:
+                server.wait(20)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def _ingest(notes: Sequence[Path], index: Path) -> None:
+    sys.path.insert(0, str(TESTS))
+    from fakes import FakeEmbedder
+
+    from ingest import ingest
+    from rag.settings import Settings
+
+    ingest(list(notes), index, settings=Settings(), embedder=FakeEmbedder())
+
+
+def _await(url: str, server: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        if server.poll() is not None:
+            raise RuntimeError(f"the app ended with {server.returncode}; see server.log in its home")
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310 - our own address
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.2)
+    raise RuntimeError(f"{url} did not answer within {PATIENCE:.0f} s")

@@ -1,0 +1,113 @@
+"""What all pages of one server share: the notebook, the chats, the comparisons, and all that runs."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import streamlit as st
+from streamlit import runtime
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+from rag.settings import Settings, load
+from rag.types import Mode
+from ui import library
+from ui.chat_job import Job, Jobs
+from ui.compare_job import Comparisons
+from ui.conversations import Conversations, history
+from ui.launch import INDEX_VARIABLE
+from ui.library import Library
+from ui.sources import Sources
+from ui.tasks import Tasks
+
+DEFAULT_INDEX = Path(".mingbai/index")
+# A follow-up refers to what was said just before; older turns only cost prompt.
+HISTORY_TURNS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Everything a page works with."""
+
+    index: Path
+    library: Library
+    store: Conversations
+    jobs: Jobs
+    comparisons: Comparisons
+    tasks: Tasks
+    sources: Sources
+
+    @property
+    def settings(self) -> Settings:
+        """The settings in force; the page about models may change them while the server runs."""
+        return self.library.settings
+
+    def ask(self, question: str, mode: Mode, conversation_id: str | None) -> str:
+        """Store a question and start to answer it, in a new chat when there is none yet.
+
+        Returns:
+            The id of the chat. A chat that is still answering is left alone.
+
+        Raises:
+            StorageError: the question cannot be stored.
+        """
+        known = self.store.find(conversation_id) if conversation_id else None
+        chat = known or self.store.create(question)
+        if self.jobs.of(chat.conversation_id) is None:
+            earlier = history(self.store.turns(chat.conversation_id), HISTORY_TURNS)
+            turn = self.store.begin(chat.conversation_id, question, mode)
+            self.jobs.start(
+                Job(turn, earlier, notebook=self.library.notebook, outcomes=self.store, is_open=is_session_open)
+            )
+        return chat.conversation_id
+
+    def compare(self, question: str) -> str:
+        """Start to answer a question in every mode; the id of the comparison."""
+        return self.comparisons.start(question, self.jobs, notebook=self.library.notebook, is_open=is_session_open)
+
+    def delete(self, conversation_id: str) -> None:
+        """Stop what runs in a chat and remove it."""
+        if job := self.jobs.of(conversation_id):
+            job.cancel()
+        self.store.delete(conversation_id)
+
+
+def desk() -> Desk:
+    """The desk of this server; made at the first page.
+
+    Raises:
+        SettingsError: the settings cannot be read.
+        StorageError: the chats cannot be read.
+    """
+    return _desk(os.environ.get(INDEX_VARIABLE) or str(DEFAULT_INDEX))
+
+
+def session_id() -> str:
+    """The id of the page that is being drawn."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""
+
+
+def is_session_open(session: str) -> bool:
+    """Whether a page is still connected."""
+    return not runtime.exists() or runtime.get_instance().is_active_session(session)
+
+
+@st.cache_resource(show_spinner=False)
+def _desk(index: str) -> Desk:
+    settings = load()
+    folder = Path(index)
+    store = Conversations()
+    return Desk(
+        index=folder,
+        store=store,
+        jobs=Jobs(),
+        comparisons=Comparisons(),
+        tasks=Tasks(),
+        sources=Sources(folder),
+        # Last, because it starts a thread: an error above is raised again at every visit.
+        library=Library(
+            settings,
+            lambda wanted, before: library.open_notebook(folder, wanted, before),
+            lambda: library.snapshot_name(folder),
+        ),
+    )
