@@ -3,7 +3,7 @@
 What a sentence adds to the question is aligned to the evidence sentences that cover most of its content
 units (greedy set cover). It is supported when enough of it is covered, every number and every name in it
 stands in the evidence, and nothing is negated that the evidence asserts. Where words cannot decide (an English
-sentence over Chinese notes, a loose paraphrase) an ``Entailment`` callback may: a one-token verdict of a model.
+sentence over Chinese notes, a loose paraphrase) a ``Verifier`` may: a one-token verdict of a model.
 """
 
 import re
@@ -14,8 +14,8 @@ from rag.evidence import EvidenceSentence, Features, features, to_citation, unio
 from rag.text import detect_language, fold
 from rag.types import Citation
 
-# Probability that the evidence text (second argument) entails the sentence (first argument).
-Entailment = Callable[[str, str], float]
+# Probability that the passages of the prompt state a sentence.
+Verifier = Callable[[str], float]
 
 # At least this share of what a sentence adds to the question must stand in what it cites, headings included.
 MIN_COVERAGE = 0.55
@@ -24,9 +24,8 @@ MIN_PARAPHRASE = 0.35
 # A further citation must add at least this share of the sentence's units.
 MIN_GAIN = 0.12
 MAX_CITATIONS = 3
-MIN_ENTAILMENT = 0.6
-MIN_FOREIGN_ENTAILMENT = 0.7
-FOREIGN_PASSAGES = 3
+MIN_STATED = 0.6
+MIN_FOREIGN_STATED = 0.7
 
 # A marker as a model types it: [1], 【1、2】, (note 1); only where a clause ends, so that an array [0, 1] survives.
 _MARKER = re.compile(
@@ -76,7 +75,7 @@ def judge_sentence(
     evidence: Sequence[EvidenceSentence],
     *,
     question: str,
-    entails: Entailment | None = None,
+    states: Verifier | None = None,
 ) -> Verdict:
     """Decide whether ``text`` is supported by ``evidence`` and cite the sentences that support it.
 
@@ -86,7 +85,7 @@ def judge_sentence(
         text: one sentence, cleaned.
         evidence: the sentences of the passages that were in the prompt.
         question: what was asked.
-        entails: asked where words cannot decide; without it such sentences are not supported.
+        states: asked where words cannot decide; without it such sentences are not supported.
     """
     if _repeats(text, question):
         return Verdict(False, (), 0.0, "repeats the question")
@@ -95,9 +94,9 @@ def judge_sentence(
     novel = (features(without_repeats(text, question)).units - asked.units) or claim.units
     if not novel:
         return Verdict(False, (), 0.0, "says nothing")
-    if detect_language(text) == "en" and entails is not None and _is_foreign(evidence):
-        return _across_languages(text, claim, evidence, asked, entails)
-    return _in_words(text, novel, evidence, asked, entails)
+    if detect_language(text) == "en" and states is not None and _is_foreign(evidence):
+        return _across_languages(text, claim, evidence, asked, states)
+    return _in_words(text, novel, evidence, asked, states)
 
 
 def _repeats(text: str, question: str) -> bool:
@@ -112,7 +111,7 @@ def _in_words(
     novel: frozenset[str],
     evidence: Sequence[EvidenceSentence],
     question: Features,
-    entails: Entailment | None,
+    states: Verifier | None,
 ) -> Verdict:
     """A sentence over notes in its own language: what is new must stand there in nearly the same words."""
     claim = features(text)
@@ -125,10 +124,10 @@ def _in_words(
         return Verdict(False, (), share, reason)
     if share >= MIN_COVERAGE:
         return Verdict(True, citations, share)
-    if entails is not None and share >= MIN_PARAPHRASE:
-        probability = entails(text, "\n".join(sentence.text for sentence in cited))
-        if probability >= MIN_ENTAILMENT:
-            return Verdict(True, citations, share, f"entailed ({probability:.2f})")
+    if states is not None and share >= MIN_PARAPHRASE:
+        probability = states(text)
+        if probability >= MIN_STATED:
+            return Verdict(True, citations, share, f"stated ({probability:.2f})")
     return Verdict(False, (), share, "not covered by the notes")
 
 
@@ -138,25 +137,26 @@ def _is_foreign(evidence: Sequence[EvidenceSentence]) -> bool:
 
 
 def _across_languages(
-    text: str, claim: Features, evidence: Sequence[EvidenceSentence], question: Features, entails: Entailment
+    text: str, claim: Features, evidence: Sequence[EvidenceSentence], question: Features, states: Verifier
 ) -> Verdict:
-    """An English sentence over Chinese notes: numbers must agree, the best of the first passages must entail it."""
-    best: tuple[float, list[EvidenceSentence]] = (0.0, [])
-    by_passage: dict[int, list[EvidenceSentence]] = {}
-    for sentence in evidence:
-        by_passage.setdefault(sentence.passage.rank, []).append(sentence)
-    for _, sentences in sorted(by_passage.items())[:FOREIGN_PASSAGES]:
-        stated = union(sentence.features for sentence in sentences)
-        if claim.numbers - stated.numbers - question.numbers:
-            continue
-        probability = entails(text, sentences[0].passage.text)
-        if probability > best[0]:
-            best = probability, sentences
-    probability, sentences = best
-    if probability < MIN_FOREIGN_ENTAILMENT:
-        return Verdict(False, (), probability, "not entailed by any passage")
-    shared = sorted(sentences, key=lambda s: -len(claim.units & s.features.units))
-    return Verdict(True, (to_citation(shared[0]),), probability, f"entailed ({probability:.2f})")
+    """An English sentence over Chinese notes: one passage must hold its numbers, and the model must vouch for it.
+
+    What is cited shares most names and numbers with it; among equals it lies nearest to the question.
+    """
+    best = max(evidence, key=lambda s: (len(claim.units & s.units), _nearness(s), -s.passage.rank))
+    stated = union(s.features for s in evidence if s.passage.rank == best.passage.rank)
+    if invented := claim.numbers - stated.numbers - question.numbers:
+        return Verdict(False, (), 0.0, f"number not in the notes: {', '.join(sorted(invented))}")
+    probability = states(text)
+    if probability < MIN_FOREIGN_STATED:
+        return Verdict(False, (), probability, "not stated by the notes")
+    return Verdict(True, (to_citation(best),), probability, f"stated ({probability:.2f})")
+
+
+def _nearness(sentence: EvidenceSentence) -> float:
+    """How near the part of the passage that holds the sentence lies to the question."""
+    parts = (p.score for p in sentence.passage.focus if p.start <= sentence.start < p.end)
+    return max(parts, default=-1.0)
 
 
 def _contradiction(

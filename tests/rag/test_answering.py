@@ -106,6 +106,25 @@ def test_the_two_prompts_share_everything_up_to_their_tails():
     assert "云杉网络有几层？" in judge[: judge.index("云杉网络共有 48 层。", shared)]
 
 
+def test_a_doubtful_sentence_is_asked_about_behind_the_same_notes():
+    loose = "云杉网络由林望最早发明，共有 48 层。"
+    events, generator = stream(loose, mode=Mode.RAG, yes=0.9)
+    assert [s.support for s in events.result.sentences] == [Support.CITED]
+    write, check = generator.prompts
+    shared = write.index(NOTE) + len(NOTE)
+    assert check[:shared] == write[:shared]
+    assert loose in check[shared:]
+    assert [s.support for s in stream(loose, mode=Mode.RAG, yes=0.2)[0].result.sentences] == [Support.OWN]
+
+
+def test_nothing_is_asked_of_the_model_before_the_draft_is_complete():
+    events, generator = stream("云杉网络由林望最早发明，共有 48 层。", mode=Mode.RAG)
+    for event in events:
+        if isinstance(event, Draft):
+            assert len(generator.prompts) == 1
+    assert len(generator.prompts) == 2
+
+
 def test_rag_marks_own_sentences_and_keeps_them():
     answer = stream("云杉网络共有 48 层。它获得了最佳论文奖。", mode=Mode.RAG)[0].result
     assert [s.support for s in answer.sentences] == [Support.CITED, Support.OWN]
@@ -140,6 +159,14 @@ def test_a_cancelled_answer_is_not_an_answer():
     with pytest.raises(GenerationCancelledError):
         for event in events:
             if isinstance(event, Draft):
+                events.cancel()
+
+
+def test_a_cancelled_check_is_no_verdict():
+    events, _ = stream("云杉网络共有 48 层。")
+    with pytest.raises(GenerationCancelledError):
+        for event in events:
+            if event == Stage("judge", {"passages": 1}):
                 events.cancel()
 
 

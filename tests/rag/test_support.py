@@ -26,9 +26,9 @@ def passage(text=TEXT, **changes):
     return Passage(**{**base, **changes})
 
 
-def judge(sentence, entails=None, passages=None):
+def judge(sentence, states=None, passages=None):
     passages = passages or [passage()]
-    return judge_sentence(sentence, evidence_sentences(passages), question="", entails=entails)
+    return judge_sentence(sentence, evidence_sentences(passages), question="", states=states)
 
 
 @pytest.mark.parametrize(
@@ -80,13 +80,16 @@ def test_a_turned_statement_is_caught():
 def test_a_model_may_vouch_across_languages_but_not_for_a_wrong_number():
     asked = []
 
-    def yes(sentence, evidence):
-        asked.append((sentence, evidence))
+    def yes(sentence):
+        asked.append(sentence)
         return 0.9
 
-    assert judge("SpruceNet does not need normalisation layers.", yes).supported
-    assert asked
+    verdict = judge("SpruceNet does not need normalisation layers.", yes)
+    assert verdict.supported
+    assert "SpruceNet" in verdict.citations[0].quote
+    assert asked == ["SpruceNet does not need normalisation layers."]
     assert not judge("SpruceNet has 49 layers.", yes).supported
+    assert len(asked) == 1
     assert not judge("SpruceNet does not need normalisation layers.").supported
 
 
