@@ -23,7 +23,7 @@ from rag.protocols import GenerationRequest, Generator
 from rag.quoting import quotes, unsaid
 from rag.settings import Settings
 from rag.sufficiency import probability, signals
-from rag.support import Verdict, clean_sentence, judge_sentence
+from rag.support import Verdict, clean_sentence, judge_sentence, without_preamble
 from rag.text import detect_language, split_sentences
 from rag.types import Answer, Checked, Draft, Event, Mode, Passage, Sentence, Span, Stage, State, Support
 
@@ -223,7 +223,7 @@ class Answering:
     def _draft_sentences(self) -> Iterator[str]:
         """What the model wrote, a sentence at a time, cleaned and without repetition."""
         cleaned = (clean_sentence(self._draft[start:end]) for start, end in split_sentences(self._draft))
-        yield from dict.fromkeys(filter(None, cleaned))
+        yield from dict.fromkeys(without_preamble(text, self.question) for text in cleaned if text)
 
     def _check(self, text: str) -> list[Sentence]:
         """Keep a sentence, or put it aside; what was kept."""

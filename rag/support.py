@@ -9,8 +9,10 @@ sentence over Chinese notes, a loose paraphrase) a ``Verifier`` may: a one-token
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from rag.evidence import EvidenceSentence, Features, features, to_citation, union, without_repeats
+from rag.names import is_misspelt
 from rag.text import detect_language, fold
 from rag.types import Citation
 
@@ -21,9 +23,13 @@ Verifier = Callable[[str], float]
 MIN_COVERAGE = 0.55
 # Below MIN_COVERAGE but above this share a model may still vouch for a paraphrase in the same language.
 MIN_PARAPHRASE = 0.35
-# A further citation must add at least this share of the sentence's units.
+# A further citation must add at least this share of the sentence's units, and more when it is another passage: a second
+# source that only shares common words is noise to whoever checks it.
 MIN_GAIN = 0.12
+MIN_PASSAGE_GAIN = 0.25
 MAX_CITATIONS = 3
+# A clause belongs to the preamble when at most this share of it does not stand in the question.
+MAX_NEW_IN_PREAMBLE = 0.1
 MIN_STATED = 0.6
 MIN_FOREIGN_STATED = 0.7
 
@@ -34,6 +40,7 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[，,；;。？?！!]")
+_PREAMBLE = re.compile(r"[，,；;：:]\s*")
 _ASKS = re.compile(
     r"多少|多大|多久|多长|几[个种层次条位]|什么|哪|谁|怎么|如何|为什么|为何|\b(?:what|which|who|when|where|why|how)\b"
 )
@@ -57,16 +64,33 @@ def clean_sentence(text: str) -> str:
     return _REFERENCE_TALK.sub("", _MARKER.sub("", text).strip()).strip()
 
 
+def without_preamble(text: str, question: str) -> str:
+    """A sentence without the clauses at its beginning that only repeat the question: the answer comes first."""
+    asked = features(question).units
+    starts = [0, *(match.end() for match in _PREAMBLE.finditer(text))]
+    for start, end in pairwise([*starts, len(text)]):
+        said = features(text[start:end]).units
+        new = features(without_repeats(text[start:end], question)).units - asked
+        # A clause without content of its own is a "不是，": it may turn the question around.
+        if end == len(text) or not said or len(new) > MAX_NEW_IN_PREAMBLE * len(said):
+            return text[start:]
+    return text
+
+
 def align(novel: frozenset[str], claim: Features, evidence: Sequence[EvidenceSentence]) -> list[EvidenceSentence]:
     """The evidence sentences that cover the novel units best, greedily; ties go to what resembles the whole claim."""
     left = novel
     chosen: list[EvidenceSentence] = []
+    possible = evidence
     while len(chosen) < MAX_CITATIONS and left:
-        best = max(evidence, key=lambda s: (len(left & s.units), len(claim.units & s.features.units)), default=None)
+        best = max(possible, key=lambda s: (len(left & s.units), len(claim.units & s.features.units)), default=None)
         if best is None or len(left & best.units) / len(novel) < MIN_GAIN:
             break
         chosen.append(best)
         left = left - best.units
+        ranks = {sentence.passage.rank for sentence in chosen}
+        wanted = MIN_PASSAGE_GAIN * len(novel)
+        possible = [s for s in evidence if s.passage.rank in ranks or len(left & s.units) >= wanted]
     return chosen
 
 
@@ -162,13 +186,17 @@ def _nearness(sentence: EvidenceSentence) -> float:
 def _contradiction(
     claim: Features, cited: Sequence[EvidenceSentence], question: Features, evidence: Sequence[EvidenceSentence]
 ) -> str:
-    """Why the claim cannot follow from what it cites, or an empty string. Names may stand elsewhere in its passages."""
+    """Why the claim cannot follow from what it cites, or an empty string.
+
+    Names may stand elsewhere in the passages that are cited; that the question names something is no evidence of it.
+    """
     stated = union(part for sentence in cited for part in (sentence.features, sentence.title))
     ranks = {sentence.passage.rank for sentence in cited}
     named = union(s.features for s in evidence if s.passage.rank in ranks)
     if invented := claim.numbers - stated.numbers - question.numbers:
         return f"number not in the notes: {', '.join(sorted(invented))}"
-    if invented := claim.latin - stated.latin - named.latin - question.latin:
+    known = stated.latin | named.latin
+    if invented := {word for word in claim.latin - known if not is_misspelt(word, known)}:
         return f"name not in the notes: {', '.join(sorted(invented))}"
     if turned := {word for word in claim.negated if word in stated.units and word not in stated.negated}:
         return f"negates what the notes assert: {', '.join(sorted(turned))}"

@@ -1,7 +1,9 @@
+from dataclasses import replace
+
 import pytest
 
 from rag.evidence import evidence_sentences
-from rag.support import clean_sentence, judge_sentence
+from rag.support import clean_sentence, judge_sentence, without_preamble
 from rag.types import Passage
 
 TEXT = (
@@ -119,3 +121,34 @@ def test_a_repeated_question_is_no_answer(text):
     evidence = evidence_sentences([passage("石榴打分由两个人独立完成，分差超过 3 分时请第三个人。")])
     assert judge_sentence(text, evidence, question=question).reason == "repeats the question"
     assert judge_sentence("分差超过 3 分时要请第三个人。", evidence, question=question).supported
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("先给每层乘一个可学的系数，一开始全部设成零，这一招叫石榴初始化。", "这一招叫石榴初始化。"),
+        ("它在石榴园里由林望提出，这一招叫石榴初始化。", "它在石榴园里由林望提出，这一招叫石榴初始化。"),
+        ("这一招叫石榴初始化。", "这一招叫石榴初始化。"),
+        ("先给每层乘一个可学的系数，一开始全部设成零。", "一开始全部设成零。"),
+        ("不是，一开始全部设成零。", "不是，一开始全部设成零。"),
+    ],
+)
+def test_clauses_that_only_repeat_the_question_are_cut_from_the_beginning(written, shown):
+    assert without_preamble(written, "先给每层乘一个可学的系数，一开始全部设成零，这一招叫什么？") == shown
+
+
+def test_a_name_of_the_question_is_no_evidence_for_what_is_said_of_it():
+    verdict = judge_sentence(
+        "SpruceNet 和 CedarNet 都有 48 层。", evidence_sentences([passage()]), question="SpruceNet 和 CedarNet 有几层？"
+    )
+    assert "cedarnet" in verdict.reason
+
+
+def test_another_passage_is_cited_only_when_it_adds_enough():
+    first = passage("云杉网络由林望提出，训练时使用余弦退火与权重衰减，共有 48 层。")
+    second = replace(passage("松树网络的推理很快，训练很久。"), rank=2, chunk_id="d")
+    verdict = judge("云杉网络由林望提出，使用余弦退火与权重衰减，推理快。", passages=[first, second])
+    assert {c.marker for c in verdict.citations} == {1}
+    third = replace(passage("松树网络用知识蒸馏压缩词表，训练很久。"), rank=2, chunk_id="e")
+    verdict = judge("云杉网络使用余弦退火；松树网络用知识蒸馏压缩词表。", passages=[first, third])
+    assert {c.marker for c in verdict.citations} == {1, 2}
