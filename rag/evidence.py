@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rag.orders import gives_orders
-from rag.text import fold, split_sentences
+from rag.text import detect_language, fold, split_sentences
 from rag.types import Citation, Passage
 
 _CJK_RUN = re.compile(r"[\u3400-\u9fff]+")
@@ -122,6 +122,11 @@ def evidence_sentences(passages: Sequence[Passage]) -> list[EvidenceSentence]:
             span = passage.start + start, passage.start + end
             found.append(EvidenceSentence(passage, *span, text, features(text), title))
     return found
+
+
+def is_foreign(text: str, evidence: Iterable[EvidenceSentence]) -> bool:
+    """Whether an English text stands over notes that are not all in English, with which it shares few words."""
+    return detect_language(text) == "en" and any(detect_language(sentence.text) == "zh" for sentence in evidence)
 
 
 def to_citation(sentence: EvidenceSentence) -> Citation:

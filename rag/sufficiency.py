@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rag.asked import unfilled
-from rag.evidence import EvidenceSentence, features
+from rag.evidence import EvidenceSentence, features, is_foreign
 from rag.names import is_misspelt
 from rag.text import detect_language, fold
 from rag.types import Passage
@@ -30,7 +30,8 @@ class Signals:
     similarity: cosine of the question and what is nearest to it in the passages, -1 to 1.
     unfilled: share of the asked years, people and numbers that no passage holds (rag.asked).
     unknown: share of the question's names that no passage holds.
-    covered: share of the draft's content units that two sentences of the notes hold.
+    covered: share of the draft's content units that two sentences of the notes hold; 0 for an English draft over
+        Chinese notes, which share hardly any.
     english: 1 for an English question; the model's odds are lower there.
     """
 
@@ -102,7 +103,9 @@ def _unknown(question: str, texts: Sequence[str]) -> float:
 
 
 def _covered(draft: str, evidence: Sequence[EvidenceSentence]) -> float:
-    """The share of the draft's units that its best two sentences of evidence hold, headings included."""
+    """The share of the draft's units that its best two sentences of evidence hold, headings included; see Signals."""
+    if is_foreign(draft, evidence):
+        return 0.0
     units = features(draft).units
     left = units
     for _ in range(2):

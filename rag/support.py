@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag.evidence import EvidenceSentence, Features, features, to_citation, union, without_repeats
+from rag.evidence import EvidenceSentence, Features, features, is_foreign, to_citation, union, without_repeats
 from rag.names import is_misspelt
-from rag.text import detect_language, fold
+from rag.text import fold
 from rag.types import Citation
 
 # Probability that the passages of the prompt state a sentence.
@@ -118,7 +118,7 @@ def judge_sentence(
     novel = (features(without_repeats(text, question)).units - asked.units) or claim.units
     if not novel:
         return Verdict(False, (), 0.0, "says nothing")
-    if detect_language(text) == "en" and states is not None and _is_foreign(evidence):
+    if states is not None and is_foreign(text, evidence):
         return _across_languages(text, claim, evidence, asked, states)
     return _in_words(text, novel, evidence, asked, states)
 
@@ -153,11 +153,6 @@ def _in_words(
         if probability >= MIN_STATED:
             return Verdict(True, citations, share, f"stated ({probability:.2f})")
     return Verdict(False, (), share, "not covered by the notes")
-
-
-def _is_foreign(evidence: Sequence[EvidenceSentence]) -> bool:
-    """Whether the notes are not in English, so that an English sentence shares few words with them."""
-    return any(detect_language(sentence.text) == "zh" for sentence in evidence)
 
 
 def _across_languages(
@@ -196,7 +191,7 @@ def _contradiction(
     if invented := claim.numbers - stated.numbers - question.numbers:
         return f"number not in the notes: {', '.join(sorted(invented))}"
     known = stated.latin | named.latin
-    if invented := {word for word in claim.latin - known if not is_misspelt(word, known)}:
+    if invented := frozenset(word for word in claim.latin - known if not is_misspelt(word, known)):
         return f"name not in the notes: {', '.join(sorted(invented))}"
     if turned := {word for word in claim.negated if word in stated.units and word not in stated.negated}:
         return f"negates what the notes assert: {', '.join(sorted(turned))}"
