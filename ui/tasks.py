@@ -13,8 +13,6 @@ from ui.audience import RELOAD_SECONDS, Audience
 # (stage, done, total), as ingest and the model store report it.
 Report = Callable[[str, int, int], None]
 T = TypeVar("T")
-# An outcome holds some kilobytes; the oldest go first.
-KEPT = 100
 
 _STOPPED = "Stopped. What was there before still stands."
 
@@ -103,26 +101,20 @@ class Task(Generic[T]):
 
 
 class Tasks:
-    """The last task of every name in this process; of those that ended, the newest KEPT."""
+    """The last task of every name in this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._tasks: dict[str, Task[object]] = {}
 
-    def start(
-        self, name: str, work: Callable[[Report], object], on_stop: Callable[[], None] = lambda: None
-    ) -> Task[object]:
+    def start(self, name: str, work: Callable[[Report], object]) -> Task[object]:
         """Start work under a name; where one of that name still runs, that one is returned and nothing is started."""
         with self._lock:
             running = self._tasks.get(name)
             if running is not None and not running.is_done:
                 return running
-            task: Task[object] = Task(work, on_stop)
-            self._tasks.pop(name, None)
+            task: Task[object] = Task(work)
             self._tasks[name] = task
-            ended = [name for name, one in self._tasks.items() if one.is_done]
-            for old in ended[: max(len(ended) - KEPT, 0)]:
-                del self._tasks[old]
         threading.Thread(target=task.run, name=name, daemon=True).start()
         return task
 

@@ -4,7 +4,7 @@ import pytest
 
 from rag.errors import GenerationCancelledError, StorageError
 from ui.audience import Audience
-from ui.tasks import KEPT, StoppedError, Task, Tasks
+from ui.tasks import StoppedError, Task, Tasks
 
 SOON = 60.0
 
@@ -83,35 +83,21 @@ def test_work_that_does_not_report_is_told_to_stop_and_its_cancelling_counts_as_
         assert cancelled.wait(SOON)
         raise GenerationCancelledError("cancelled")
 
-    task = Tasks().start("a", work, cancelled.set)
+    task = Task(work, cancelled.set)
     task.stop()
+    task.run()
 
-    assert task.wait(SOON)
     assert isinstance(task.error, StoppedError)
 
 
 def test_a_task_whose_last_page_was_closed_stops(monkeypatch):
     monkeypatch.setattr("ui.tasks.RELOAD_SECONDS", 0.0)
     cancelled = threading.Event()
-    task = Tasks().start("a", lambda _: cancelled.wait(SOON), cancelled.set)
+    task = Task(lambda _: cancelled.wait(SOON), cancelled.set)
     audience = Audience(lambda _: False)
     audience.watch("closed page")
 
     task.leave_when_unwatched(audience)
+    task.run()
 
-    assert task.wait(SOON)
     assert cancelled.is_set()
-
-
-def test_old_outcomes_are_forgotten_and_running_tasks_never():
-    go = threading.Event()
-    tasks = Tasks()
-    running = tasks.start("running", lambda _: go.wait(SOON))
-    for number in range(KEPT + 5):
-        assert tasks.start(f"t{number}", lambda _: None).wait(SOON)
-    tasks.start("last", lambda _: None).wait(SOON)
-
-    assert tasks.of("t0") is None
-    assert tasks.of(f"t{KEPT + 4}") is not None
-    assert tasks.of("running") is running
-    go.set()
