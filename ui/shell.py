@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from rag.errors import MingbaiError
-from ui import markup, navigation
+from ui import door, markup, navigation
 from ui.desk import Desk, desk
 from ui.library import Phase
 from ui.problems import show_problem
@@ -27,6 +27,8 @@ def run() -> None:
         st.html(style)
     lang = language_of(st.context.locale)
     try:
+        if not door.is_open(lang):
+            return
         at = desk()
         lang = navigation.language(at)
         at.library.refresh()

@@ -20,12 +20,20 @@ REPLY = {
 
 
 class SlowStream(FakeStream):
-    """Writes about as fast as a small model on a laptop."""
+    """Writes about as fast as a small model on a laptop, and one answer at a time, as the engine does."""
+
+    engine = threading.Lock()
 
     def __iter__(self):
-        for character in super().__iter__():
-            time.sleep(SECONDS_PER_CHARACTER)
-            yield character
+        while not self.engine.acquire(timeout=0.05):
+            if self._cancel.is_set():
+                return
+        try:
+            for character in super().__iter__():
+                time.sleep(SECONDS_PER_CHARACTER)
+                yield character
+        finally:
+            self.engine.release()
 
 
 class ScriptedGenerator(FakeGenerator):
