@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Protocol
 from rag.errors import MingbaiError
 from rag.text import split_sentences
 from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage
+from ui.audience import CONTENDED_SECONDS, RELOAD_SECONDS, Audience
 from ui.conversations import Status, Turn
 
 if TYPE_CHECKING:
     from rag.answering import AnswerStream
     from rag.notebook import Notebook
 
-# A reload closes the page and opens it again; a page that stays away longer was closed.
-ABANDONED_SECONDS = 5.0
 LOAD = "load"
 SEARCH = "search"
 
@@ -81,7 +80,7 @@ class Job:
         self._history = tuple(history)
         self._notebook = notebook
         self._outcomes = outcomes
-        self._is_open = is_open
+        self._audience = Audience(is_open)
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._done = threading.Event()
@@ -89,8 +88,6 @@ class Job:
         self._stages: list[tuple[str, float, Mapping[str, object]]] = [(LOAD, time.monotonic(), {})]
         self._sentences: list[Sentence] = []
         self._text = ""
-        self._watchers: set[str] = set()
-        self._last_seen = time.monotonic()
 
     @property
     def is_done(self) -> bool:
@@ -108,9 +105,11 @@ class Job:
 
     def watch(self, session: str) -> None:
         """A page shows this answer: it goes on while one of the pages that did is open."""
-        with self._lock:
-            self._watchers.add(session)
-            self._last_seen = time.monotonic()
+        self._audience.watch(session)
+
+    def leave_when_unwatched(self, patience: Callable[[], float]) -> None:
+        """From now on, cancel it when all of its pages have been closed for longer than ``patience()`` seconds."""
+        self._audience.guard(self._done, self.cancel, patience)
 
     def cancel(self) -> None:
         """Stop it, wherever it is. Idempotent; what was checked so far is kept."""
@@ -167,8 +166,6 @@ class Job:
         try:
             for event in stream:
                 self._take(event)
-                if self._is_abandoned():
-                    self.cancel()
         except MingbaiError:
             if not self._cancelled.is_set():
                 raise
@@ -191,15 +188,6 @@ class Job:
             else:
                 self._stages.append((name, time.monotonic(), notes or {}))
 
-    def _is_abandoned(self) -> bool:
-        with self._lock:
-            watchers = tuple(self._watchers)
-        now = time.monotonic()
-        if not watchers or any(self._is_open(session) for session in watchers):
-            self._last_seen = now
-            return False
-        return now - self._last_seen > ABANDONED_SECONDS
-
 
 class Jobs:
     """The questions at work in this process, at most one for each chat, in the order in which they were asked."""
@@ -212,6 +200,7 @@ class Jobs:
         """Let a job run in a thread of its own."""
         with self._lock:
             self._jobs = [*(j for j in self._jobs if not j.is_done), job]
+        job.leave_when_unwatched(self._patience)
         threading.Thread(target=job.run, name=f"turn-{job.turn.turn_id}", daemon=True).start()
 
     def of(self, conversation_id: str) -> Job | None:
@@ -227,6 +216,9 @@ class Jobs:
     def is_busy(self) -> bool:
         """Whether any question is being answered."""
         return bool(self._running())
+
+    def _patience(self) -> float:
+        return CONTENDED_SECONDS if len(self._running()) > 1 else RELOAD_SECONDS
 
     def _running(self) -> list[Job]:
         with self._lock:

@@ -101,6 +101,15 @@ def chat(
 
 
 @app.command()
+def password() -> None:
+    """Make the hash of a password, without which the page listens on this machine only."""
+    from ui.password import VARIABLE, hashed
+
+    typed = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    typer.echo(f"{VARIABLE}={hashed(typed)}")
+
+
+@app.command()
 def doctor(index: Index = DEFAULT_INDEX, *, as_json: AsJson = False, overrides: Overrides = None) -> None:
     """Check the machine, the models and the index, and say what to do."""
     from ui.doctor import examine

@@ -11,6 +11,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from rag.settings import Settings, load
 from rag.types import Mode
 from ui import library
+from ui.agent_runs import AgentRuns, Work
 from ui.chat_job import Job, Jobs
 from ui.compare_job import Comparisons
 from ui.conversations import Conversations, history
@@ -35,6 +36,7 @@ class Desk:
     comparisons: Comparisons
     tasks: Tasks
     sources: Sources
+    agents: AgentRuns
 
     @property
     def settings(self) -> Settings:
@@ -63,6 +65,10 @@ class Desk:
     def compare(self, question: str) -> str:
         """Start to answer a question in every mode; the id of the comparison."""
         return self.comparisons.start(question, self.jobs, notebook=self.library.notebook, is_open=is_session_open)
+
+    def run_agent(self, kind: str, asked: object, work: Work) -> str:
+        """Start an agent; the id of the run."""
+        return self.agents.start(kind, asked, work, is_session_open)
 
     def delete(self, conversation_id: str) -> None:
         """Stop what runs in a chat and remove it."""
@@ -104,6 +110,7 @@ def _desk(index: str) -> Desk:
         comparisons=Comparisons(),
         tasks=Tasks(),
         sources=Sources(folder),
+        agents=AgentRuns(),
         # Last, because it starts a thread: an error above is raised again at every visit.
         library=Library(
             settings,

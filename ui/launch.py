@@ -1,39 +1,22 @@
-"""Start the chat page: Streamlit on loopback, without telemetry."""
+"""Start the chat page: Streamlit on loopback, or behind a password, without telemetry."""
 
-import ipaddress
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from rag.errors import UsageError
 from rag.settings import Settings
+from ui.password import check_host
 
 APP = Path(__file__).with_name("app.py")
 INDEX_VARIABLE = "MINGBAI_INDEX"
-
-
-def check_host(host: str) -> None:
-    """Allow loopback only: the page has no password yet, and the notes are private.
-
-    Raises:
-        UsageError: another address.
-    """
-    try:
-        is_loopback = ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        is_loopback = host == "localhost"
-    if not is_loopback:
-        raise UsageError(
-            f"ui.host is '{host}', but the page may only listen on this machine. Set ui.host = \"127.0.0.1\"."
-        )
 
 
 def command(settings: Settings, port: int | None = None) -> list[str]:
     """The command that serves the page.
 
     Raises:
-        UsageError: the host is not loopback.
+        UsageError: other machines can reach the host, and there is no password.
     """
     check_host(settings.ui.host)
     options = {
@@ -42,6 +25,7 @@ def command(settings: Settings, port: int | None = None) -> list[str]:
         "server.headless": "true",
         "server.fileWatcherType": "none",
         "server.enableXsrfProtection": "true",
+        "server.enableCORS": "true",
         "server.maxUploadSize": "64",
         "browser.gatherUsageStats": "false",
         "client.toolbarMode": "minimal",

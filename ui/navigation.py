@@ -38,6 +38,8 @@ PLACES = (
     Place("compare", ":material/compare:"),
     Place("notes", ":material/menu_book:"),
     Place("lab", ":material/manage_search:"),
+    Place("agents", ":material/account_tree:"),
+    Place("evals", ":material/monitoring:"),
     Place("models", ":material/memory:"),
 )
 

@@ -6,13 +6,15 @@ from pathlib import Path
 import streamlit as st
 
 from rag.errors import MingbaiError
-from ui import markup, navigation
+from ui import door, markup, navigation
 from ui.desk import Desk, desk
 from ui.library import Phase
 from ui.problems import show_problem
 from ui.words import LANGUAGES, NAMES, Lang, language_of, say
 
 STYLES = tuple(Path(__file__).parent / "style" / name for name in ("frame.css", "chat.css", "pages.css"))
+# A file of our own: Streamlit fetches the pictures of emoji and symbols from outside.
+ICON = str(Path(__file__).parent / "style" / "icon.svg")
 _DATE_CHARS = len("2026-01-31")
 
 _log = logging.getLogger(__name__)
@@ -20,11 +22,13 @@ _log = logging.getLogger(__name__)
 
 def run() -> None:
     """Draw the page that the address names. Errors become messages, never tracebacks."""
-    st.set_page_config(page_icon=":material/menu_book:", layout="centered")
+    st.set_page_config(page_icon=ICON, layout="centered")
     for style in STYLES:
         st.html(style)
     lang = language_of(st.context.locale)
     try:
+        if not door.is_open(lang):
+            return
         at = desk()
         lang = navigation.language(at)
         at.library.refresh()

@@ -7,11 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from rag.errors import MingbaiError
+from rag.errors import GenerationCancelledError, MingbaiError
+from ui.audience import RELOAD_SECONDS, Audience
 
 # (stage, done, total), as ingest and the model store report it.
 Report = Callable[[str, int, int], None]
 T = TypeVar("T")
+
+_STOPPED = "Stopped. What was there before still stands."
 
 _log = logging.getLogger(__name__)
 
@@ -36,10 +39,12 @@ class Task(Generic[T]):
 
     Args:
         work: gets a function that it calls with (stage, done, total); that call raises StoppedError after ``stop``.
+        on_stop: called by ``stop``, for work that does not report for seconds.
     """
 
-    def __init__(self, work: Callable[[Report], T]) -> None:
+    def __init__(self, work: Callable[[Report], T], on_stop: Callable[[], None] = lambda: None) -> None:
         self._work = work
+        self._on_stop = on_stop
         self._lock = threading.Lock()
         self._stopped = threading.Event()
         self._done = threading.Event()
@@ -59,8 +64,13 @@ class Task(Generic[T]):
         return self._done.wait(seconds)
 
     def stop(self) -> None:
-        """End it at its next report. Idempotent."""
+        """End it at its next report, or sooner where ``on_stop`` can. Idempotent."""
         self._stopped.set()
+        self._on_stop()
+
+    def leave_when_unwatched(self, audience: Audience) -> None:
+        """From now on, stop it when all pages of an audience were closed."""
+        audience.guard(self._done, self.stop, lambda: RELOAD_SECONDS)
 
     def progress(self) -> Progress:
         """A consistent look at it, from any thread."""
@@ -72,6 +82,8 @@ class Task(Generic[T]):
         """Do the work. Never raises."""
         try:
             self.result = self._work(self._report)
+        except GenerationCancelledError:
+            self.error = StoppedError(_STOPPED)
         except MingbaiError as error:
             self.error = error
         except Exception as error:  # noqa: BLE001 - the edge of the page: work that fails must still end
@@ -85,7 +97,7 @@ class Task(Generic[T]):
         with self._lock:
             self._now = (stage, done, total)
         if self._stopped.is_set():
-            raise StoppedError("Stopped. What was there before still stands.")
+            raise StoppedError(_STOPPED)
 
 
 class Tasks:

@@ -11,8 +11,8 @@ from ui.shell import run
 SECONDS_PER_CHARACTER = 0.012
 REPLY = {
     "zh": (
-        "RAG 把检索片段与参数知识混着用，RCG 只认检索片段。[1]"
-        "RCG 每一句都要能指回某个片段，片段里没有答案，就老实说没有。[1]"
+        "RAG 把检索片段与参数知识混着用，RCG 只认检索片段[1]。"
+        "RCG 每一句都要能指回某个片段，片段里没有答案，就老实说没有[1]。"
     ),
     "own": "RAG 和 RCG 的区别在于模型能不能用自己的记忆。一般认为 RCG 更可信，但 2021 年以前没有人这样叫它。",
     "slow": "这一句写得很慢，" * 60 + "。",
@@ -20,12 +20,20 @@ REPLY = {
 
 
 class SlowStream(FakeStream):
-    """Writes about as fast as a small model on a laptop."""
+    """Writes about as fast as a small model on a laptop, and one answer at a time, as the engine does."""
+
+    engine = threading.Lock()
 
     def __iter__(self):
-        for character in super().__iter__():
-            time.sleep(SECONDS_PER_CHARACTER)
-            yield character
+        while not self.engine.acquire(timeout=0.05):
+            if self._cancel.is_set():
+                return
+        try:
+            for character in super().__iter__():
+                time.sleep(SECONDS_PER_CHARACTER)
+                yield character
+        finally:
+            self.engine.release()
 
 
 class ScriptedGenerator(FakeGenerator):
@@ -40,7 +48,7 @@ class ScriptedGenerator(FakeGenerator):
 
 
 if not hasattr(build, "scripted"):
-    build.scripted = generator = ScriptedGenerator("", yes=0.9)
+    build.scripted = generator = ScriptedGenerator("", yes=0.99)
     build.make_generator = lambda _: generator
     build.make_embedder = lambda _: FakeEmbedder()
 

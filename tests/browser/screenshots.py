@@ -5,11 +5,13 @@ python tests/browser/screenshots.py FOLDER [PAGE or PAGE-LOOK…]
 
 import sys
 import tempfile
+from contextlib import contextmanager
 from pathlib import Path
 
 from browsing import Window, browser
 from playwright.sync_api import Error as PlaywrightError
-from serving import ROOT, served
+from playwright.sync_api import expect
+from serving import ROOT, TESTS, served
 
 QUESTION = {"zh": "RCG和RAG有什么区别？", "en": "What is the difference between RCG and RAG?"}
 LOOKS = (
@@ -78,6 +80,38 @@ def _doctor(one, _):
     one.page.locator(".mb-findings").scroll_into_view_if_needed()
 
 
+def _sample(one, lang):
+    one.open("agents")
+    one.button("试一个例子" if lang == "zh" else "Try an example").click()
+    check = one.page.locator(".st-key-prompt-check button")
+    expect(check).to_be_enabled()
+    check.click()
+    one.page.locator(".mb-diff").wait_for(state="attached")
+    one.page.locator(".mb-prompt").first.scroll_into_view_if_needed()
+
+
+def _hop(one, lang):
+    one.open("agents", view="think")
+    one.page.locator("[data-testid=stForm] input").first.fill(QUESTION[lang])
+    one.page.locator("[data-testid=stFormSubmitButton] button").click()
+    one.page.locator(".mb-fold").first.wait_for()
+
+
+def _flow(one, lang):
+    one.open("agents", view="flow")
+    one.page.locator(".mb-nodes").wait_for()
+
+
+def _evals(one, _):
+    one.open("evals")
+    one.page.locator(".mb-tiles").wait_for()
+
+
+def _changes(one, _):
+    one.open("evals", view="changes")
+    one.page.locator(".mb-table").first.wait_for()
+
+
 PAGES = {
     "welcome": _welcome,
     "chat": _chat,
@@ -89,9 +123,31 @@ PAGES = {
     "sources": _view("sources"),
     "health": _view("health"),
     "lab": _lab,
+    "prompt": _sample,
+    "think": _hop,
+    "flow": _flow,
+    "evals": _evals,
+    "changes": _changes,
     "models": _models,
     "doctor": _doctor,
 }
+
+
+@contextmanager
+def _runs(home):
+    """Three runs of the evaluation in the folder where the app is started."""
+    sys.path.insert(0, str(TESTS))
+    from eval_fakes import FakeSubject, located_cases, make_run
+
+    from evals.run import Plan
+    from rag.types import Mode
+
+    plan = Plan(modes=(Mode.RCG,), repeats=2, ladder_cases=0)
+    failing = frozenset(case.case.question for case in located_cases()[:6])
+    make_run(home / "runs" / "sample-1.jsonl", FakeSubject(own_knowledge=True, failing=failing), plan)
+    make_run(home / "runs" / "sample-2.jsonl", FakeSubject(own_knowledge=True), plan)
+    make_run(home / "runs" / "sample-3.jsonl", FakeSubject(), plan)
+    yield
 
 
 def main(folder: Path, wanted: list[str]) -> None:
@@ -99,6 +155,7 @@ def main(folder: Path, wanted: list[str]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as home,
+        _runs(Path(home)),
         served(Path(home), [ROOT / "data" / "sample_notes"]) as address,
         browser() as launched,
     ):

@@ -22,6 +22,8 @@ def served(home: Path, notes: Sequence[Path]) -> Iterator[str]:
     from ui.launch import APP, INDEX_VARIABLE, command
 
     index = home / "index"
+    # The quick evaluation looks for the sample notes where the program was started.
+    (home / "data").symlink_to(ROOT / "data")
     if notes:
         _ingest(notes, index)
     with socket.socket() as probe:
@@ -30,15 +32,15 @@ def served(home: Path, notes: Sequence[Path]) -> Iterator[str]:
     arguments = [str(TESTS / "browser" / "fake_app.py") if part == str(APP) else part for part in command(load(), port)]
     environment = {
         **os.environ,
-        "PYTHONPATH": str(TESTS),
+        "PYTHONPATH": os.pathsep.join((str(TESTS), str(ROOT))),
         INDEX_VARIABLE: str(index),
-        "XDG_DATA_HOME": str(home / "data"),
+        "XDG_DATA_HOME": str(home / "kept"),
         "MINGBAI_CONFIG": "",
         "MINGBAI_MODELS_DIR": str(home / "models"),
         "MINGBAI_CATALOGUE": str(home / "models.toml"),
     }
     with (home / "server.log").open("wb") as log:
-        server = subprocess.Popen(arguments, env=environment, cwd=ROOT, stdout=log, stderr=subprocess.STDOUT)
+        server = subprocess.Popen(arguments, env=environment, cwd=home, stdout=log, stderr=subprocess.STDOUT)
         try:
             _await(f"http://127.0.0.1:{port}/_stcore/health", server)
             yield f"http://127.0.0.1:{port}"

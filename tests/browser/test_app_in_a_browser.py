@@ -2,6 +2,7 @@
 
 import pytest
 from browsing import Window
+from playwright.sync_api import expect
 from serving import ROOT, served
 
 
@@ -34,7 +35,7 @@ def test_stop_ends_an_answer_and_the_next_one_can_be_asked(window):
 
     one.page.get_by_text("停止", exact=False).first.wait_for()
     one.button("再问一次").wait_for()
-    assert one.page.get_by_test_id("stChatInputTextArea").is_enabled()
+    expect(one.page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
 
 
 def test_a_reload_keeps_the_chat(window):

@@ -5,7 +5,6 @@ import pytest
 
 from rag.errors import EngineError, ModelMissingError, QuestionError, StorageError
 from rag.types import Mode, State
-from ui import chat_job
 from ui.chat_job import Job, Jobs, Progress
 from ui.conversations import Conversations, Status
 
@@ -206,11 +205,11 @@ def test_an_answer_that_cannot_be_stored_still_ends(make, store, notebook, monke
     assert job.is_done
 
 
-def test_an_answer_nobody_looks_at_is_stopped(make, store, notebook, monkeypatch):
-    monkeypatch.setattr(chat_job, "ABANDONED_SECONDS", 0.0)
+def test_an_answer_nobody_looks_at_is_stopped_even_before_the_model_writes(make, store, notebook):
     job = make(Mode.RAG, is_open=lambda _: False)
     job.watch("closed page")
-    notebook.gate.set()
+    job.leave_when_unwatched(lambda: 0.0)
+    assert not notebook.gate.is_set()
 
     job.run()
 
@@ -218,14 +217,47 @@ def test_an_answer_nobody_looks_at_is_stopped(make, store, notebook, monkeypatch
     assert _stored(store, job).status is Status.STOPPED
 
 
-def test_one_open_page_is_enough_to_go_on(make, store, notebook, monkeypatch):
-    monkeypatch.setattr(chat_job, "ABANDONED_SECONDS", 0.0)
+def test_one_open_page_is_enough_to_go_on(make, store, notebook):
     job = make(is_open=lambda session: session == "open page")
     job.watch("closed page")
     job.watch("open page")
+    job.leave_when_unwatched(lambda: 0.0)
     notebook.gate.set()
 
     job.run()
+
+    assert _stored(store, job).status is Status.DONE
+
+
+def test_a_closed_page_frees_the_engine_within_a_second_for_a_question_that_waits(make, notebook):
+    open_pages = {"a", "b"}
+    jobs = Jobs()
+    first, second = (make(Mode.RAG, is_open=lambda session: session in open_pages) for _ in range(2))
+    for job, page in ((first, "a"), (second, "b")):
+        job.watch(page)
+        jobs.start(job)
+    assert notebook.drafted.wait(SOON)
+
+    open_pages.discard("a")
+    started = time.monotonic()
+    assert first.wait(SOON)
+
+    assert time.monotonic() - started < 1.0
+    assert notebook.streams[0].was_cancelled
+
+
+def test_a_reload_alone_in_the_house_does_not_stop_the_answer(make, notebook, store):
+    open_pages = set()
+    job = make(Mode.RAG, is_open=lambda session: session in open_pages)
+    job.watch("before")
+    Jobs().start(job)
+    assert notebook.drafted.wait(SOON)
+    assert not job.wait(0.7)
+
+    open_pages.add("after")
+    job.watch("after")
+    notebook.gate.set()
+    assert job.wait(SOON)
 
     assert _stored(store, job).status is Status.DONE
 

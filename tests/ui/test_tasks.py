@@ -2,7 +2,8 @@ import threading
 
 import pytest
 
-from rag.errors import StorageError
+from rag.errors import GenerationCancelledError, StorageError
+from ui.audience import Audience
 from ui.tasks import StoppedError, Task, Tasks
 
 SOON = 60.0
@@ -73,3 +74,30 @@ def test_an_error_ends_a_task_and_is_kept(error):
     assert task.is_done
     assert task.error is error
     assert task.result is None
+
+
+def test_work_that_does_not_report_is_told_to_stop_and_its_cancelling_counts_as_stopped():
+    cancelled = threading.Event()
+
+    def work(_):
+        assert cancelled.wait(SOON)
+        raise GenerationCancelledError("cancelled")
+
+    task = Task(work, cancelled.set)
+    task.stop()
+    task.run()
+
+    assert isinstance(task.error, StoppedError)
+
+
+def test_a_task_whose_last_page_was_closed_stops(monkeypatch):
+    monkeypatch.setattr("ui.tasks.RELOAD_SECONDS", 0.0)
+    cancelled = threading.Event()
+    task = Task(lambda _: cancelled.wait(SOON), cancelled.set)
+    audience = Audience(lambda _: False)
+    audience.watch("closed page")
+
+    task.leave_when_unwatched(audience)
+    task.run()
+
+    assert cancelled.is_set()

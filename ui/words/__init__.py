@@ -17,7 +17,9 @@ from rag.errors import (
     UsageError,
 )
 from rag.types import Leg, Mode
+from ui.words.agents import AGENTS
 from ui.words.chat import CHAT
+from ui.words.evals import EVALS
 from ui.words.notes import NOTES
 from ui.words.pages import COMPARE, FRAME, LAB, MODELS
 
@@ -26,7 +28,7 @@ _STAGES = frozenset(("load", "search", "judge", "write", "check"))
 LANGUAGES: tuple[Lang, ...] = get_args(Lang)
 NAMES: Mapping[Lang, str] = {"zh": "中文", "en": "English"}
 
-_WORDS: Mapping[str, tuple[str, str]] = {**CHAT, **FRAME, **COMPARE, **NOTES, **LAB, **MODELS}
+_WORDS: Mapping[str, tuple[str, str]] = {**CHAT, **FRAME, **COMPARE, **NOTES, **LAB, **MODELS, **AGENTS, **EVALS}
 
 _MODE_NAMES: Mapping[Mode, tuple[str, str]] = {
     Mode.RCG: ("只用笔记", "notes only"),
@@ -113,6 +115,19 @@ def model_kind(lang: Lang, kind: StrEnum) -> str:
 def model_state(lang: Lang, state: str) -> str:
     """How a model stands on this machine."""
     return say(lang, f"state_{state}")
+
+
+def table_name(lang: Lang, title: str) -> str:
+    """What a table of the harness is called; its own title where there is no word for it."""
+    key = f"table_{title.lower().replace(' ', '_')}"
+    return say(lang, key) if key in _WORDS else title
+
+
+def finding_name(lang: Lang, kind: str, code: str) -> str:
+    """What a finding of the prompt agents is called: its kind, and what it is about where there is a word for it."""
+    about = f"code_{code}"
+    name = say(lang, f"finding_{kind}")
+    return f"{name} · {say(lang, about)}" if about in _WORDS else name
 
 
 def mode_name(lang: Lang, mode: Mode) -> str:

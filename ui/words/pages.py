@@ -8,6 +8,8 @@ FRAME: Mapping[str, tuple[str, str]] = {
     "page_compare": ("对比", "Compare"),
     "page_notes": ("笔记", "Notes"),
     "page_lab": ("检索实验", "Search lab"),
+    "page_agents": ("智能体", "Agents"),
+    "page_evals": ("评测", "Evals"),
     "page_models": ("模型与设置", "Models and settings"),
     "about_compare": (
         "同一个问题，用三种方式各答一遍，只有一边说到的地方会标出来。",
@@ -18,10 +20,23 @@ FRAME: Mapping[str, tuple[str, str]] = {
         "看每一路检索各找到什么、排第几、得几分。",
         "See what each way of searching finds, at which rank and score.",
     ),
+    "about_agents": (
+        "检查提示词、一步步推理、跑工作流；推理和答案分开显示。",
+        "Check prompts, reason in steps, run workflows; the reasoning stands apart from the answer.",
+    ),
+    "about_evals": (
+        "答得怎么样，有没有变好，错在哪里。",
+        "How good the answers are, whether they got better, and where they fail.",
+    ),
     "about_models": (
         "下载模型，估算内存，换一个模型来回答。",
         "Download models, estimate their memory, choose which one answers.",
     ),
+    "locked": ("这个页面有密码。", "This page has a password."),
+    "password": ("密码", "Password"),
+    "unlock": ("打开", "Open"),
+    "password_wrong": ("密码不对。", "That is not the password."),
+    "password_wait": ("错得太多次了，等两秒再试。", "Too many wrong ones; wait two seconds."),
     "renewing": ("索引更新了，正在重新打开…", "The index is new; opening it…"),
     "help_notes": ("选择笔记文件夹", "Choose your notes here"),
     "help_models": ("在这里下载模型", "Download models here"),

@@ -1,0 +1,97 @@
+"""The page about evaluations: start one, look at a run, compare two. Drawing only."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from evals.cases import load_cases
+from evals.cli import CASES
+from evals.session import RUNS
+from ui import eval_task, evals_changes, evals_run, markup, navigation
+from ui.desk import Desk, desk
+from ui.eval_runs import RunShelf
+from ui.problems import await_library, show_problem
+from ui.task_view import show_running
+from ui.tasks import StoppedError
+from ui.words import Lang, say
+
+VIEWS = ("runs", "changes")
+VIEW = "view"
+_CHOSEN = "evals-view"
+
+
+def show() -> None:
+    """Draw the page."""
+    at = desk()
+    lang = navigation.language(at)
+    navigation.wide()
+    navigation.heading(lang, "evals")
+    if at.library.error is not None:
+        show_problem(lang, at.library.error, at)
+    task = at.tasks.of(eval_task.NAME)
+    busy = task is not None and not task.is_done
+    _start(at, lang, busy=busy)
+    view = _view(lang)
+    parts = {"runs": evals_run, "changes": evals_changes}
+    parts[view].show(shelf(str(RUNS.absolute())), lang)
+    if at.library.is_busy and not busy:
+        await_library(at, at.library.phase)
+
+
+@st.cache_resource(show_spinner=False)
+def shelf(folder: str) -> RunShelf:
+    """The runs of a folder, shared by all pages of the server."""
+    return RunShelf(Path(folder))
+
+
+def _start(at: Desk, lang: Lang, *, busy: bool) -> None:
+    """Start the quick evaluation, its progress, and how the last one ended."""
+    task = at.tasks.of(eval_task.NAME)
+    hint = say(lang, "eval_start_hint", cases=_count())
+    st.html(f'<div class="mb-part"><h2>{say(lang, "eval_start")}</h2><p>{hint}</p></div>')
+    if task is not None and busy:
+        show_running(lang, task, eval_task.NAME)
+        return
+    with st.container(horizontal=True, gap="small"):
+        for what in (eval_task.ANSWERS, eval_task.RETRIEVAL):
+            st.button(
+                say(lang, f"eval_{what}"),
+                key=f"eval-{what}",
+                type="primary" if what == eval_task.ANSWERS else "secondary",
+                icon=":material/play_arrow:",
+                disabled=at.library.error is not None,
+                on_click=eval_task.start,
+                args=(at, what),
+            )
+    if task is None:
+        return
+    if isinstance(task.error, StoppedError):
+        st.html(markup.note(say(lang, "eval_stopped"), "warning"))
+    elif task.error is not None:
+        show_problem(lang, task.error)
+    else:
+        st.html(markup.note(say(lang, "eval_done", seconds=f"{task.progress().seconds:.0f}"), "good"))
+
+
+@st.cache_data(show_spinner=False)
+def _count() -> int:
+    return len(load_cases(CASES))
+
+
+def _view(lang: Lang) -> str:
+    wanted = st.query_params.get(VIEW, VIEWS[0])
+    st.session_state.setdefault(_CHOSEN, wanted if wanted in VIEWS else VIEWS[0])
+    chosen = st.segmented_control(
+        say(lang, "page_evals"),
+        VIEWS,
+        format_func=lambda view: say(lang, f"view_{view}"),
+        required=True,
+        key=_CHOSEN,
+        label_visibility="collapsed",
+        on_change=_changed,
+    )
+    return str(chosen or VIEWS[0])
+
+
+def _changed() -> None:
+    st.query_params[VIEW] = str(st.session_state.get(_CHOSEN) or VIEWS[0])
