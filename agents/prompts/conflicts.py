@@ -201,7 +201,8 @@ def _format_clash(a: Format, b: object) -> str:  # noqa: PLR0911 - one return pe
         and not b.is_forbidden
         and not b.is_permission
     ):
-        is_around = b.place and (b.is_literal or b.concept in EXTRA_TEXT)
+        # What begins or ends the answer may be a value of the data, unless nothing but the data may be there.
+        is_around = a.is_only and b.place and (b.is_literal or b.concept in EXTRA_TEXT)
         return (
             "format: data, and text around it"
             if is_around or b.concept in {"greeting", "apology", "heading", "bold", "closing", "preamble"}

@@ -51,7 +51,7 @@ _STRICTLY_BELOW = re.compile(
 )
 _NOT = re.compile(r"(?:\b(?:no|not|never)\b[^,，。]{0,12}|不(?:要|得|能|可|应|许|准)?)$", re.IGNORECASE)
 _ABOVE = re.compile(
-    r"(?:at least|no (?:fewer|less|shorter) than|not (?:fewer|less) than|a? ?minimum (?:length )?(?:of|is)?|min\.?|至少|最少|不(?:得|能|可|要)?(?:少于|低于|小于)|起码|下限(?:为|是)?)(?:[^\d,，。.;；]{0,8}?)$",
+    r"(?:at least|no (?:fewer|less|shorter) than|not (?:fewer|less) than|a? ?minimum (?:length )?(?:of|is)?|min\.?|至少|最少|不(?:得|能|可|要)?(?:少于|低于|小于)|起码|下限(?:为|是)?|[写讲凑]?(?:满|够)|达到)(?:[^\d,，。.;；]{0,8}?)$",
     re.IGNORECASE,
 )
 _STRICTLY_ABOVE = re.compile(

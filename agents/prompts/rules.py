@@ -67,7 +67,7 @@ _PLACE_END = re.compile(r"\b(?:end|finish|close|conclude)s?\b|结尾|末尾|最�
 _ORDER_ONLY = frozenset({"answer", "evidence", "definition", "title", "date", "translation", "units", "digits", "confidence",
                          "code", "background", "ending_punctuation", "capital"})  # fmt: skip
 _MAIN = re.compile(
-    r"\b(?P<summary>summari[sz]e|write (?:a |the )?summary|summari[sz]er)\b|\b(?P<translation>translat\w+)\b|(?P<zh_summary>总结|摘要|概括)|(?P<zh_translation>翻译|译成)|"
+    r"\b(?P<summary>summari[sz]e|write (?:a |the )?summary|summari[sz]er)\b|\b(?P<translation>translat\w+)\b|(?P<zh_summary>总结|摘要|概括|小结)|(?P<zh_translation>翻译|译成)|"
     r"\b(?P<title>(?:write|create|suggest|generate)s? (?:a |the )?(?:title|headline)s?)\b|(?P<zh_title>(?:拟|起|写|生成)(?:一个)?标题)|(?P<explanation>\bexplain\b|解释)|(?P<code>\bcod(?:e|ing)\b|代码)|"
     r"(?P<definition>\bdefine\b|定义)",
     re.IGNORECASE,
@@ -177,7 +177,7 @@ def _is_list_item(text: str) -> bool:
 
 
 _LABEL_SUBJECT = re.compile(
-    r"^[`\"“「]?(?P<name>[A-Za-z_]\w{1,30})[`\"”」]?\s*(?:is|are|must|should|has|takes|的?(?:取值|值)?(?:是|为|只能|必须|取))",
+    r"^[`\"“「]?(?P<name>[A-Za-z_]\w{1,30})[`\"”」]?\s*(?:[:：]|is|are|must|should|has|takes|的?(?:取值|值)?(?:是|为|只能|必须|取))",
     re.IGNORECASE,
 )
 
@@ -195,6 +195,9 @@ def _in_clause(text: str, inherited: bool) -> Iterator[_Found]:
     found += [one for one in _limits(text, inherited) if one.demand not in [other.demand for other in found]]
     if polarity.is_task(text):
         return iter(found)
+    if words := content.units(polarity.stated_in(text)):
+        place = _place(text, Polarity.MUST)
+        return iter([*found, _Found(Kind.REQUIRED, Content("statement", place=place, units=words), 0, "")])
     literals = list(_literals(text, inherited))
     found += list(_patterns(text)) if not inherited and not polarity.is_negated(text) else []
     found += literals or [one for one in _contents(text, inherited) if not _is_named_part(text, one, found)]

@@ -38,6 +38,10 @@ _LEADING = (
     ),
 )
 _ZH_OPENERS = re.compile(r"如果|若|假如|要是|当|一旦|倘若|遇到|碰到|只有|只要|对|针对|凡|除非|除了")
+# "Name the main problems, three at most" begins like a condition in Chinese ("…的问题，") and is none.
+_IMPERATIVE_ZH = re.compile(
+    r"(?:先|再|请|最后)?(?:指出|找出|列出|写出?|给出|说明|总结|提出|解答|修正|归纳|保留|选出?|挑出?|概括|整理|提取|抽取)"
+)
 _TRAILING = re.compile(
     r"\s*[,，(（]?\s*(?P<exception>unless|except(?:\s+(?:when|if|for|in|that))?|other than|除非|除外|例外)?\s*"
     r"(?P<condition>(?:\b(?:only\s+)?(?:if|when(?:ever)?|unless|except|in case|for questions?|for users?|where)\b[^.。!！?？]+)"
@@ -45,7 +49,9 @@ _TRAILING = re.compile(
     re.IGNORECASE,
 )
 _INNER_ZH = re.compile(
-    r"^(?P<condition>[^，。]{0,10}(?:没有|缺失|缺少|未提到|未写明)的(?:信息|内容|字段|项目?)(?=[填写用留])|(?:如果|若|当|遇到|碰到|对于?|针对)?[^，,。]{1,20}?(?:时|的时候|的话|的情况下))(?=[\u4e00-\u9fff“\"「])"
+    r"^(?P<condition>[^，。]{0,6}[看拿读听认分查辨说]不(?:清楚?|准|出|到|懂|明白?)的(?:项|词|地方|内容|信息|字段|部分|情况)?(?=[，,一都就则写填归用按请给标直])"
+    r"|[^，。]{0,10}(?:没有|缺失|缺少|未提到|未写明)的(?:信息|内容|字段|项目?)(?=[填写用留])"
+    r"|(?:如果|若|当|遇到|碰到|对于?|针对)?[^，,。]{1,20}?(?:时|的时候|的话|的情况下)(?=[\u4e00-\u9fff“\"「]))"
 )
 _EXCEPTION = re.compile(
     r"\b(?:unless|except(?:ion|ions)?|other than|only exception|however|instead)\b|除非|除外|例外|除了|但(?:是)?(?:如果|当|在|遇到|对)",
@@ -169,6 +175,8 @@ def _condition(text: str) -> tuple[str, bool, int, int]:
         if match is None or _NOT_CONDITION.match(match["condition"]) or _UNIVERSAL.search(match["condition"]):
             continue
         if number and not (match["mark"] or _ZH_OPENERS.match(match["condition"])):
+            continue
+        if number and _IMPERATIVE_ZH.match(match["condition"]):
             continue
         return match["condition"].strip(), bool(match["exception"]), match.end(), len(text)
     body = text.rstrip("。.!！?？；; ")
