@@ -185,7 +185,8 @@ def part_in(clause: str, before: int, main: frozenset[str], *, is_length: bool =
     for name, pattern in _PART.items():
         for match in pattern.finditer(clause):
             is_named = match.start() < before or _OF_PART.search(clause[before : match.start()])
-            if name not in main and is_named:
+            is_task = name == "piece" and match[0].split()[-1].lower().rstrip("s") in main
+            if name not in main and is_named and not is_task:
                 nearest = max(nearest, (match.start(), name))
     return nearest[1] or ("placed" if is_length and _PLACED.search(clause[:before]) else "")
 

@@ -10,7 +10,7 @@ from rag.text import split_sentences
 FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(
     r"^[ \t]*(?:#{1,6}[ \t]+(?P<hash>.+?)[ \t]*#*|【(?P<box>[^】\n]{1,20})】|\*\*(?P<bold>[^*\n]{1,40})\*\*[:：]?"
-    r"|(?P<plain>[A-Z][A-Za-z -]{2,30}|[\u4e00-\u9fff]{2,8})[:：])[ \t]*$"
+    r"|(?P<plain>[A-Z][A-Za-z-]{1,15}(?: [A-Za-z-]{1,15}){0,2}|[\u4e00-\u9fff]{2,8})[:：])[ \t]*$"
 )
 _BLOCK = re.compile(r"<(?P<tag>[A-Za-z_\u4e00-\u9fff][\w\u4e00-\u9fff-]*)>\s*\n.*?</(?P=tag)>", re.DOTALL)
 _EXAMPLE_HEADING = re.compile(r"example|few-?shot|sample|示例|样例|例子|范例", re.IGNORECASE)
@@ -65,6 +65,13 @@ _UNIVERSAL = re.compile(
 _NOT_CONDITION = re.compile(
     r"^(?:where|if|when(?:ever)?) (?:it (?:fits|helps)|possible|needed|necessary|appropriate|relevant|useful|suitable|you (?:can|like|want))|(?:必要|适当|可能|合适)时|^如有必要|^如果可能|^如可能|"
     r"^for (?:example|instance|each|every|clarity|the record|all|any)\b|^in (?:total|short)|^where\b.*\?|^对(?:话|比|答案|问题)(?!.*(?:时|的话))",
+    re.IGNORECASE,
+)
+
+# The task itself is no condition: "when you answer", "播报时".
+_TASK_ITSELF = re.compile(
+    r"^when(?:ever)? (?:you (?:are )?)?(?:answer|reply|respond|writ|summari[sz])\w*(?: (?:to )?(?:the |a |any )?(?:\w+ )?(?:questions?|users?|customers?|readers?))?$|"
+    r"^(?:在|当)?你?(?:回答|回复|作答|答复|输出|书写|撰写|写作|生成|总结|翻译|改写|讲解|介绍|播报)(?:用户|读者|客户|学生)?的?(?:问题|提问|来信)?(?:时|的时候)?$",
     re.IGNORECASE,
 )
 
@@ -140,11 +147,15 @@ def _joined(line: str) -> list[tuple[int, int]]:
     """Sentence spans; one that ends inside quotes or brackets goes on."""
     spans: list[tuple[int, int]] = []
     for start, end in split_sentences(line):
-        if spans and _is_open(line[spans[-1][0] : spans[-1][1]]):
+        if spans and (_is_open(line[spans[-1][0] : spans[-1][1]]) or _GOES_ON.match(line[start:end])):
             spans[-1] = (spans[-1][0], end)
         else:
             spans.append((start, end))
     return spans
+
+
+_GOES_ON = re.compile(r"结尾|收尾|结束|开头|打头|作结|作为|的字样|字样|这|即可")
+"""A sentence in quotes was the object of this one: “欢迎再来。”结尾."""
 
 
 def _is_open(text: str) -> bool:
@@ -178,6 +189,8 @@ def _condition(text: str) -> tuple[str, bool, int, int]:
             continue
         if number and _IMPERATIVE_ZH.match(match["condition"]):
             continue
+        if _TASK_ITSELF.match(match["condition"].strip()):
+            return "", False, match.end(), len(text)
         return match["condition"].strip(), bool(match["exception"]), match.end(), len(text)
     body = text.rstrip("。.!！?？；; ")
     match = _TRAILING.search(body)
@@ -191,7 +204,8 @@ def _condition(text: str) -> tuple[str, bool, int, int]:
         return match["condition"].strip(), bool(match["exception"]), 0, match.start()
     inner = _INNER_ZH.match(text)
     if inner and not _UNIVERSAL.match(text):
-        return inner["condition"], False, inner.end(), len(text)
+        condition = "" if _TASK_ITSELF.match(inner["condition"]) else inner["condition"]
+        return condition, False, inner.end(), len(text)
     return "", False, 0, len(text)
 
 
