@@ -196,7 +196,10 @@ def _missing_list(prompt: str, rules: Sequence[Rule], structure: Structure) -> I
 def _list_follows(prompt: str, position: int) -> bool:
     line = prompt[prompt.rfind("\n", 0, position) + 1 : position]
     mark = re.match(r"\s*(?:[-*+•]\s|\d+[.)])", line)
-    if mark and re.match(rf"[^\n]*\n{re.escape(mark[0])}" if not mark[0].strip()[0].isdigit() else r"[^\n]*\n\s*\d+[.)]", prompt[position:]):
+    if mark and re.match(
+        rf"[^\n]*\n{re.escape(mark[0])}" if not mark[0].strip()[0].isdigit() else r"[^\n]*\n\s*\d+[.)]",
+        prompt[position:],
+    ):
         return False  # the next line is one more point of the list that this one belongs to
     return bool(re.match(r"[^\n]{0,60}\n\s*(?:[-*+•]|\d+[.)]|\||<|\w+\s*[:,|])", prompt[position:]))
 
