@@ -6,8 +6,9 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from agents.prompts import content
 from agents.prompts.example_data import data_broken
-from agents.prompts.lengths import count
+from agents.prompts.lengths import count, things
 from agents.prompts.special import REFUSAL
 from agents.prompts.structure import Structure
 from agents.prompts.surface import (
@@ -30,7 +31,9 @@ from agents.prompts.types import (
     Order,
     Pattern,
     Rule,
+    Unit,
 )
+from rag.text import detect_language
 
 WRONG_SCRIPT = 0.5
 """Below this share of the demanded language a turn is in another one; terms and names may stay in theirs."""
@@ -60,6 +63,19 @@ class Spec:
     rules: tuple[Rule, ...]
     structure: Structure
     implicated: frozenset[str] = frozenset()
+    language: str = ""
+
+
+def language_of(prompt: str, rules: Sequence[Rule]) -> str:
+    """The language that prompt and replies share where no rule names one; "" where one does, or text is translated."""
+    is_named = any(isinstance(rule.demand, Languages) for rule in rules) or _TRANSLATION.search(prompt)
+    return "" if is_named else detect_language(prompt)
+
+
+_TRANSLATION = re.compile(r"\btranslat|翻译|译[成为文]|英[文语]|中文", re.IGNORECASE)
+_MIN_LETTERS = 12
+_STRAY = 0.2
+"""Less than this share of the common language, and more than a name or two in another one."""
 
 
 def example_findings(spec: Spec, examples: Sequence[Example]) -> list[Finding]:
@@ -99,6 +115,8 @@ def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
         _finding(code, reason, (), example.assistant, index)
         for code, reason in data_broken(spec.structure, example.assistant)
     ]
+    if spec.language and (reason := _stray_language(spec, example)):
+        found.append(_finding("other language", reason, (), example.assistant, index))
     return _one_per_code(found)
 
 
@@ -163,7 +181,9 @@ def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa
 
 
 def _length_broken(demand: Length, text: str) -> str:
-    n = count(text, demand.unit)
+    n = things(text, demand.of) if demand.unit is Unit.ITEMS else count(text, demand.unit)
+    if n is None:
+        return ""
     if demand.high is not None and n > demand.high:
         return f"It has {n} {demand.unit}, more than {demand.high}."
     if demand.low is not None and n < demand.low:
@@ -194,6 +214,16 @@ def _language_broken(demand: Languages, text: str, user: str) -> str:
     if not any(c.isalpha() for c in text) or max(shares) >= WRONG_SCRIPT:
         return ""
     return f"It is not in {' or '.join(sorted(codes))}."
+
+
+def _stray_language(spec: Spec, example: Example) -> str:
+    """Why a reply is in another language than its prompt and question, which nothing asks for, or ""."""
+    text = _prose_of(example.assistant, spec.structure)
+    is_text = sum(c.isalpha() for c in text) >= _MIN_LETTERS and languages_of(text)
+    is_asked = language_share(example.user, spec.language) >= WRONG_SCRIPT and any(c.isalpha() for c in example.user)
+    if not (is_text and is_asked) or language_share(text, spec.language) >= _STRAY:
+        return ""
+    return f"Prompt and question are in {spec.language}, the reply is not."
 
 
 def _prose_of(text: str, structure: Structure) -> str:
@@ -245,6 +275,9 @@ def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:
         return _literal_broken(demand, text)
     if demand.concept == "extra":
         return _extra_broken(text, spec)
+    if demand.concept == "statement":
+        is_told = content.units(text) & demand.units or detect_language(text) != detect_language(rule.text)
+        return "" if is_told else f"It lacks what is demanded: {rule.text.strip()}"
     if demand.is_forbidden:
         what = breaks_ban(text, demand.concept, demand.units)
         return f"It holds {what!r}, which is forbidden." if what else ""
@@ -259,6 +292,8 @@ def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:
 
 def _literal_broken(demand: Content, text: str) -> str:
     inside = text.strip()
+    if demand.place == "address":
+        return ""  # whether and how anybody is addressed cannot be seen
     if demand.is_forbidden:
         return (
             f"It holds {demand.concept!r}, which is forbidden."
@@ -275,12 +310,18 @@ def _literal_broken(demand: Content, text: str) -> str:
 
 
 def _extra_broken(text: str, spec: Spec) -> str:
-    if spec.structure.form != "json":
-        return ""
-    try:
-        json.loads(strip_fence(text), strict=False)
-    except ValueError:
-        return "" if is_form(text, "json") else "It holds text beside the JSON."
+    if spec.structure.form == "json":
+        try:
+            json.loads(strip_fence(text), strict=False)
+        except ValueError:
+            return "" if is_form(text, "json") else "It holds text beside the JSON."
+    if spec.structure.form == "table" and is_form(text, "table"):
+        outside = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("|")]
+        return "It holds text beside the table." if outside else ""
+    is_fenced = any(isinstance(r.demand, Content) and r.demand.concept == "fence" and not r.demand.is_forbidden
+                    for r in spec.rules)  # fmt: skip
+    if is_fenced and "```" in text and re.sub(r"```.*?```", "", text, flags=re.DOTALL).strip():
+        return "It holds text beside the code block."
     return ""
 
 

@@ -62,9 +62,24 @@ def polarity(clause: str, start: int, end: int, inherited: bool = False) -> Pola
     return Polarity.MUST
 
 
+_STATED = re.compile(
+    r"^[^,.]*?\b(?:remind|state|say|note|mention|tell|add|point out|make (?:it )?clear|warn|stress|emphasi[sz]e)\b[^,.]{0,40}?\bthat (?P<en>.+)"
+    r"|^[^，。不别]{0,10}(?:提醒|说明|注明|声明|告知|强调|指明)(?:读者|用户|客户|对方|他们?)?[，,：:]?(?P<zh>.*(?:不|没|非).*)",
+    re.IGNORECASE,
+)
+
+
+def stated_in(clause: str) -> str:
+    """What a clause wants said, where that is a whole sentence ("remind them that this is no advice"), or ""."""
+    match = _STATED.match(clause)
+    if match is None or _NEGATION.search(clause[: match.start("en") if match["en"] else match.start("zh")]):
+        return ""
+    return match["en"] or match["zh"] or ""
+
+
 def is_negated(clause: str) -> bool:
     """Whether a clause forbids something."""
-    return bool(_NEGATION.search(_DOUBLE.sub("", clause)))
+    return not stated_in(clause) and bool(_NEGATION.search(_DOUBLE.sub("", clause)))
 
 
 def is_permission(clause: str) -> bool:
@@ -170,7 +185,8 @@ def part_in(clause: str, before: int, main: frozenset[str], *, is_length: bool =
     for name, pattern in _PART.items():
         for match in pattern.finditer(clause):
             is_named = match.start() < before or _OF_PART.search(clause[before : match.start()])
-            if name not in main and is_named:
+            is_task = name == "piece" and match[0].split()[-1].lower().rstrip("s") in main
+            if name not in main and is_named and not is_task:
                 nearest = max(nearest, (match.start(), name))
     return nearest[1] or ("placed" if is_length and _PLACED.search(clause[:before]) else "")
 

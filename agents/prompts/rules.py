@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from agents.prompts import content, polarity
-from agents.prompts.lengths import lengths_in
+from agents.prompts.lengths import bare_length_in, lengths_in
 from agents.prompts.lexicon import STRUCTURED, concepts_in, formats_in, languages_in, opposite_tones, tones_in
 from agents.prompts.polarity import Polarity
 from agents.prompts.special import case_of, fallback_of, labels_in, orders_in, priority_of
@@ -53,6 +53,8 @@ _LITERALS = (
     ("end", re.compile(r"\b(?:end|finish|close|conclude)s?(?:ing)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
                        + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:结尾|结束|收尾|作结)"
                        + r"|(?:末尾|最后|结尾|文末|句末)[^“「\"，。]{0,14}" + _QUOTED.format("zh2"), re.IGNORECASE)),
+    ("address", re.compile(r"\b(?:address|call|refer to)\b (?:the )?(?:users?|readers?|customers?|guests?|them)[^\"“.]{0,12}?" + _QUOTED.format("en")
+                           + r"|称呼[^“「\"，。]{0,8}(?:为|成|作)" + _QUOTED.format("zh") + r"|用" + _QUOTED.format("zh2") + r"来?称呼", re.IGNORECASE)),
     ("", re.compile(r"\b(?:use|say|write|mention|includ|contain|add|utter|insert|print|employ|us)(?:e|es|s|ing)?\b(?: the)?(?: exact)?(?: words?| phrases?| line| sentence| term| disclaimer| notice)?\s*" + _QUOTED.format("en")
                     + r"|(?:出现|使用|包含|写上|写出|加上|说|写|提到|带上|附上)[^“「\"，。]{0,6}" + _QUOTED.format("zh")
                     + r"|(?:the )?(?:words?|phrase) " + _QUOTED.format("en2"), re.IGNORECASE)),
@@ -62,12 +64,14 @@ _EVERYWHERE = re.compile(
     r"\b(?:must|always|every|each|includ\w+|contain\w*|mention)\b|必须|务必|每|都|一定|始终|包含|出现|附上|带上",
     re.IGNORECASE,
 )
+# "The word X must not be used for newsletters" bans it there only.
+_ONLY_THERE = re.compile(r"\b(?:for|in|when|about|if)\b", re.IGNORECASE)
 _PLACE_START = re.compile(r"\b(?:start|begin|open)s?\b|开头|开篇|首先", re.IGNORECASE)
 _PLACE_END = re.compile(r"\b(?:end|finish|close|conclude)s?\b|结尾|末尾|最后", re.IGNORECASE)
 _ORDER_ONLY = frozenset({"answer", "evidence", "definition", "title", "date", "translation", "units", "digits", "confidence",
                          "code", "background", "ending_punctuation", "capital"})  # fmt: skip
 _MAIN = re.compile(
-    r"\b(?P<summary>summari[sz]e|write (?:a |the )?summary|summari[sz]er)\b|\b(?P<translation>translat\w+)\b|(?P<zh_summary>总结|摘要|概括)|(?P<zh_translation>翻译|译成)|"
+    r"\b(?P<summary>summari[sz]e|write (?:a |the )?summary|summari[sz]er)\b|\b(?P<translation>translat\w+)\b|(?P<zh_summary>总结|摘要|概括|小结)|(?P<zh_translation>翻译|译成)|"
     r"\b(?P<title>(?:write|create|suggest|generate)s? (?:a |the )?(?:title|headline)s?)\b|(?P<zh_title>(?:拟|起|写|生成)(?:一个)?标题)|(?P<explanation>\bexplain\b|解释)|(?P<code>\bcod(?:e|ing)\b|代码)|"
     r"(?P<definition>\bdefine\b|定义)",
     re.IGNORECASE,
@@ -149,10 +153,12 @@ def _rules_of(sentence: Statement) -> Iterator[tuple[Clause, _Found]]:
         yield whole, _Found(Kind.FALLBACK, fallback, 0, "")
         return
     negated, has_labels = False, bool(list(labels_in(sentence.text)))
-    has_order = bool(list(orders_in(sentence.text)))
+    has_order = any({order.first, order.then}.isdisjoint("^$") for order in orders_in(sentence.text))
     for clause in sentence.clauses:
         negated = negated and _is_list_item(clause.text)
         found = [one for one in _in_clause(clause.text, inherited=negated) if not _is_told(one, has_labels, has_order)]
+        if bare := bare_length_in(clause.text, sentence.text[: clause.start - sentence.start]):
+            found = [_Found(Kind.LENGTH, bare.length, bare.start, "")]
         negated = negated or (polarity.is_negated(clause.text) and not found_positive(found))
         for one in found:
             yield clause, one
@@ -177,7 +183,7 @@ def _is_list_item(text: str) -> bool:
 
 
 _LABEL_SUBJECT = re.compile(
-    r"^[`\"“「]?(?P<name>[A-Za-z_]\w{1,30})[`\"”」]?\s*(?:is|are|must|should|has|takes|的?(?:取值|值)?(?:是|为|只能|必须|取))",
+    r"^[`\"“「]?(?P<name>[A-Za-z_]\w{1,30})[`\"”」]?\s*(?:[:：]|is|are|must|should|has|takes|的?(?:取值|值)?(?:是|为|只能|必须|取))",
     re.IGNORECASE,
 )
 
@@ -195,9 +201,15 @@ def _in_clause(text: str, inherited: bool) -> Iterator[_Found]:
     found += [one for one in _limits(text, inherited) if one.demand not in [other.demand for other in found]]
     if polarity.is_task(text):
         return iter(found)
+    if words := content.units(polarity.stated_in(text)):
+        place = _place(text, Polarity.MUST)
+        return iter([*found, _Found(Kind.REQUIRED, Content("statement", place=place, units=words), 0, "")])
     literals = list(_literals(text, inherited))
     found += list(_patterns(text)) if not inherited and not polarity.is_negated(text) else []
     found += literals or [one for one in _contents(text, inherited) if not _is_named_part(text, one, found)]
+    if any(one.demand == _NOTHING_FROM_OUTSIDE for one in found):
+        # "Cite only the documents" limits the sources and demands no marks.
+        found = [one for one in found if getattr(one.demand, "concept", "") != "citation"]
     if not found and len(text.strip()) > 3:
         words = content.units(text)
         if words:
@@ -207,6 +219,7 @@ def _in_clause(text: str, inherited: bool) -> Iterator[_Found]:
     return iter(found)
 
 
+_NOTHING_FROM_OUTSIDE = Content("outside", is_forbidden=True)
 _PATTERN = re.compile(
     r"(?:格式(?:为|是)?|写成|形如|\b(?:in the )?(?:form|format)(?: is)?|\bwritten as|\blook(?:s)? like)\s*[:：]?\s*[“\"「`'](?P<a>[\w\u4e00-\u9fff ]{1,16}?)(?P<gap>\s*[^\w\s\u4e00-\u9fff“”\"「」`'/|,，、.。{}\[\]]{1,3}\s*)(?P<b>[\w\u4e00-\u9fff ]{1,16})[”\"」`']",
     re.IGNORECASE,
@@ -249,12 +262,13 @@ def _formats(text: str, inherited: bool) -> Iterator[_Found]:
         before = text[:start]
         if any(other != name and a <= start and end <= b and (b - a) > (end - start) for other, a, b in spans):
             continue
-        if _INPUT.search(before) or (before.strip() and not _FORMAT_CUE.search(before)):
+        is_nothing_else = bool(_BESIDES_BEFORE.search(before) or _BESIDES_AFTER.match(text[end:]))
+        is_named = not before.strip() or is_nothing_else or _FORMAT_CUE.search(before)
+        if _INPUT.search(before) or not is_named:
             continue
         said = polarity.polarity(text, start, end, inherited)
         if said is Polarity.MAY:
             continue
-        is_nothing_else = bool(_BESIDES_BEFORE.search(before) or _BESIDES_AFTER.match(text[end:]))
         if is_nothing_else and said is Polarity.NOT:
             yield _Found(Kind.FORMAT, Format(name, is_only=True), start)
             yield _Found(Kind.FORBIDDEN, Content("extra", is_forbidden=True), start, "")
@@ -297,6 +311,8 @@ def _literals(text: str, inherited: bool) -> Iterator[_Found]:
             said = polarity.polarity(text, match.start(), start, inherited)
             if not place and said is not Polarity.NOT and not _EVERYWHERE.search(text):
                 continue
+            if said is Polarity.NOT and _ONLY_THERE.search(text[match.end() :]):
+                continue
             kind = Kind.FORBIDDEN if said is Polarity.NOT else Kind.REQUIRED
             demand = Content(
                 match[group].strip(), said is Polarity.NOT, said is Polarity.MAY, is_literal=True, place=place
@@ -332,12 +348,12 @@ def _is_named_part(text: str, one: _Found, found: list[_Found]) -> bool:
 _ONLY_SOURCES = re.compile(
     r"\b(?:only|solely|exclusively|alone|nothing but|strictly)\b[^,.]{0,40}\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?|provided|given)\b|"
     r"\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?)\b[^,.]{0,12}\b(?:only|alone|exclusively)\b|\bstick (?:strictly |closely )?to the (?:notes?|contexts?|passages?|documents?|materials?|texts?)\b|"
-    r"(?:只|仅|严格|完全)(?:能|可|可以)?(?:来自|取自|根据|依据|依照|按照|基于|用|使用|参考|依靠)[^，。]{0,10}(?:笔记|资料|材料|文档|原文|上下文|内容|段落|记录|文章)",
+    r"(?:只|仅|严格|完全)(?:能|可|可以)?(?:来自|取自|根据|依据|依照|按照|基于|用|使用|参考|依靠|引用)[^，。]{0,10}(?:笔记|资料|材料|文档|原文|上下文|内容|段落|记录|文章)",
     re.IGNORECASE,
 )
 _ONLY_OUTPUT = re.compile(
     r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|write|provide|answer)(?: with)? (?:only|just|nothing (?:but|except))\b|\b(?:only|just) (?:output|return|reply|respond|give|print|provide)\b|"
-    r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|provide)\b[^,.]{2,40}\b(?:only|alone|nothing (?:else|more))[.!]?\s*$|(?:只|仅)(?:需|要|能|可以|许)?(?:输出|返回|回复|给出|打印)(?!一[种类])",
+    r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|provide)\b[^,.]{2,40}\b(?:only|alone|nothing (?:else|more))[.!]?\s*$|(?:只|仅)(?:需|要|能|可以|许)?(?:输出|返回|回复|给出|打印|回答(?=[:：“]))(?!一[种类])",
     re.IGNORECASE,
 )
 
@@ -393,4 +409,6 @@ def _main_parts(sentences: list[Statement]) -> frozenset[str]:
     for sentence in sentences[:3]:
         for match in _MAIN.finditer(sentence.text):
             found |= {name.removeprefix("zh_") for name, value in match.groupdict().items() if value}
+    for sentence in sentences[:1]:
+        found |= {word.lower().rstrip("s") for word in re.findall(r"[A-Za-z]{4,}", sentence.text)}
     return frozenset(found)

@@ -21,8 +21,8 @@ _POINTS_BELOW = re.compile(
     re.IGNORECASE,
 )
 _LABEL_TALK = re.compile(
-    r"\b(?:one of the (?:given |allowed |predefined |fixed |permitted |agreed |usual |standard )?(?:labels|categories|classes|values|options)|(?:allowed|predefined|permitted|agreed|fixed|given|standard) (?:labels|categories|classes|values|set)|classify (?:\w+ ){0,5}?into (?:the |a |one of the )?(?:right |correct |appropriate |suitable )?(?:categor(?:y|ies)|class(?:es)?|labels?))\b|"
-    r"(?:规定|给定|指定|预设|允许|既定|约定|固定|相应|合适|对应)的?(?:几个|几种|一个)?(?:类别|标签|取值|分类|选项)|(?:类别|标签|取值)(?:只能)?(?:是|为|取)?(?:规定|允许|预设|给定|约定)",
+    r"\b(?:one of (?:the|our) (?:given |allowed |predefined |fixed |permitted |agreed |usual |standard |official |known )?(?:labels|categories|classes|values|options|levels)|(?:allowed|predefined|permitted|agreed|fixed|given|standard|official) (?:labels|categories|classes|values|set|levels)|classify (?:\w+ ){0,5}?into (?:the |a |one of the )?(?:right |correct |appropriate |suitable )?(?:categor(?:y|ies)|class(?:es)?|labels?))\b|"
+    r"(?:规定|给定|指定|预设|允许|既定|约定|固定|相应|合适|对应)的?(?:几个|几种|一个)?(?:类别|标签|取值|分类|选项|等级|级别)|(?:类别|标签|取值)(?:只能)?(?:是|为|取)?(?:规定|允许|预设|给定|约定)",
     re.IGNORECASE,
 )
 _SEPARATORS = {
@@ -194,6 +194,13 @@ def _missing_list(prompt: str, rules: Sequence[Rule], structure: Structure) -> I
 
 
 def _list_follows(prompt: str, position: int) -> bool:
+    line = prompt[prompt.rfind("\n", 0, position) + 1 : position]
+    mark = re.match(r"\s*(?:[-*+•]\s|\d+[.)])", line)
+    if mark and re.match(
+        rf"[^\n]*\n{re.escape(mark[0])}" if not mark[0].strip()[0].isdigit() else r"[^\n]*\n\s*\d+[.)]",
+        prompt[position:],
+    ):
+        return False  # the next line is one more point of the list that this one belongs to
     return bool(re.match(r"[^\n]{0,60}\n\s*(?:[-*+•]|\d+[.)]|\||<|\w+\s*[:,|])", prompt[position:]))
 
 
