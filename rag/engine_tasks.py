@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.chat_format import render
-from rag.decoding import AnswerText, Logits, pick
+from rag.decoding import AnswerText, Logits, pick, shares
 from rag.errors import EngineError, GenerationCancelledError
 from rag.prompt_cache import PromptCache
 from rag.protocols import Generation, GenerationRequest, TokenScore
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 class Engine:
     """What the worker owns: the model and what its KV cache holds."""
 
-    def __init__(self, model: "LlamaModel", rows: int) -> None:
+    def __init__(self, model: "LlamaModel", cache: PromptCache) -> None:
         self.model = model
-        self.cache = PromptCache(model, rows=rows)
+        self.cache = cache
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The tokens of a chat. Safe from any thread."""
@@ -36,7 +36,8 @@ class Engine:
         return tokens
 
     def close(self) -> None:
-        """Free the model."""
+        """Store what is still in the context, then free the model."""
+        self.cache.retire()
         self.model.close()
 
 
@@ -162,7 +163,7 @@ class Contrast:
 
     def step(self, model: "LlamaModel", token: int, position: int) -> None:
         """Append the drawn token to both sequences."""
-        model.decode_both(token, (position, self._position))
+        model.decode_rows([token] * 2, [position, self._position], [0, 1], [0, 1])
         self._position += 1
         self._combine(model.logits(0), model.logits(1))
 
@@ -214,9 +215,7 @@ class Choose(Reading[list[float]]):
 
     def look(self, model: "LlamaModel") -> list[float]:
         """One probability for each option, summing to 1."""
-        scores = model.logits()[self._options].astype(np.float64)
-        weights = np.exp(scores - scores.max())
-        return list((weights / weights.sum()).tolist())
+        return shares(model.logits(), self._options)
 
 
 class Score(Reading[list[TokenScore]]):

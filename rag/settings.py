@@ -98,7 +98,10 @@ class GenerationSettings(Section):
 
 
 class EngineSettings(Section):
-    """llama.cpp. Zero threads means all cores; ``gpu_layers`` -1 offloads all layers."""
+    """llama.cpp. Zero threads means all cores; ``gpu_layers`` -1 offloads all layers.
+
+    States of prompts are kept in ``cache_mb`` megabytes of memory, and in ``disk_cache_mb`` on disk when that is not 0.
+    """
 
     context_size: Annotated[int, Field(ge=512, le=262_144)] = 4096
     batch_size: Annotated[int, Field(ge=32, le=8192)] = 512
@@ -109,6 +112,12 @@ class EngineSettings(Section):
     flash_attention: bool = True
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     queue_size: Positive = 64
+    cache_mb: Annotated[int, Field(ge=0)] = 256
+    disk_cache_mb: Annotated[int, Field(ge=0)] = 0
+
+    def bits(self) -> str:
+        """The settings that the bits of a KV state depend on."""
+        return self.model_dump_json(exclude={"context_size", "queue_size", "cache_mb", "disk_cache_mb"})
 
 
 class EndpointSettings(Section):
