@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from rag.decoding import shares
 from rag.errors import EngineError, GenerationCancelledError
+from rag.fair_queue import Urgency
 
 if TYPE_CHECKING:
     from rag.engine_tasks import Engine
@@ -20,6 +21,8 @@ Prompts = Sequence[Sequence[int]]
 
 class ChooseEach:
     """Probabilities of the first tokens of given options after each prompt."""
+
+    urgency = Urgency.BEGUN
 
     def __init__(self, prompts: Prompts, options: list[int], *, cells: int) -> None:
         self.outcome: Future[list[list[float]]] = Future()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rag.chat_format import render
 from rag.decoding import AnswerText, Logits, pick, shares
 from rag.errors import EngineError, GenerationCancelledError
+from rag.fair_queue import Urgency
 from rag.prompt_cache import PromptCache
 from rag.protocols import Generation, GenerationRequest, TokenScore
 from rag.streaming import Channel, Finish
@@ -43,6 +44,8 @@ class Engine:
 
 class Generate:
     """One streamed generation."""
+
+    urgency = Urgency.ANSWER
 
     def __init__(
         self,
@@ -180,6 +183,8 @@ Outcome = TypeVar("Outcome")
 
 class Reading(Generic[Outcome]):
     """A task that reads a prompt and looks at scores instead of drawing tokens."""
+
+    urgency = Urgency.BEGUN
 
     def __init__(self, tokens: list[int]) -> None:
         self.outcome: Future[Outcome] = Future()

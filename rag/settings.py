@@ -101,6 +101,7 @@ class EngineSettings(Section):
     """llama.cpp. Zero threads means all cores; ``gpu_layers`` -1 offloads all layers.
 
     States of prompts are kept in ``cache_mb`` megabytes of memory, and in ``disk_cache_mb`` on disk when that is not 0.
+    ``isolated`` runs it in a process of its own, which a crash of native code ends instead of this one.
     """
 
     context_size: Annotated[int, Field(ge=512, le=262_144)] = 4096
@@ -114,10 +115,11 @@ class EngineSettings(Section):
     queue_size: Positive = 64
     cache_mb: Annotated[int, Field(ge=0)] = 256
     disk_cache_mb: Annotated[int, Field(ge=0)] = 0
+    isolated: bool = False
 
     def bits(self) -> str:
         """The settings that the bits of a KV state depend on."""
-        return self.model_dump_json(exclude={"context_size", "queue_size", "cache_mb", "disk_cache_mb"})
+        return self.model_dump_json(exclude={"context_size", "queue_size", "cache_mb", "disk_cache_mb", "isolated"})
 
 
 class EndpointSettings(Section):

@@ -6,7 +6,6 @@ import json
 import threading
 import time
 
-import numpy as np
 import pytest
 
 from rag.engine import LlamaEngine
@@ -83,51 +82,6 @@ def test_a_warm_prefix_is_reused_and_changes_no_bit(small_engine):
     assert ask(small_engine, continued) == follow_up
     small_engine.choose(other, ["是", "否"])
     assert ask(small_engine, second, max_tokens=24) == warm_text
-
-
-@pytest.mark.model
-def test_prompts_in_turn_keep_their_states_and_their_bits(small_model_path):
-    """Two chats and a verdict in turn: the second round is read from stored states and says the same, bit by bit."""
-    asked = [question("感受野在哪里变大？"), question("注意力看到什么？", "词嵌入"), question("这对吗？只回答是或否。")]
-    with open_engine(small_model_path, context_size=1024) as engine:
-        rounds = []
-        for _ in range(2):
-            streams = [engine.generate(GenerationRequest(messages, max_tokens=6)) for messages in asked[:2]]
-            texts = ["".join(stream) for stream in streams]
-            rounds.append((texts, engine.choose(asked[2], ["是", "否"]), [s.result.reused_tokens for s in streams]))
-    (cold_texts, cold_choice, _), (warm_texts, warm_choice, reused) = rounds
-    assert (warm_texts, warm_choice) == (cold_texts, cold_choice)
-    assert min(reused) > 150
-    with open_engine(small_model_path, context_size=1024, cache_mb=0) as engine:
-        assert engine.choose(asked[2], ["是", "否"]) == cold_choice
-        assert ask(engine, asked[1], max_tokens=6) == cold_texts[1]
-
-
-@pytest.mark.model
-def test_states_on_disk_outlive_the_engine(small_model_path, tmp_path, monkeypatch):
-    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path))
-    choices = []
-    for cache in ({"disk_cache_mb": 100}, {"disk_cache_mb": 100}, {"disk_cache_mb": 100, "cache_mb": 0}):
-        with open_engine(small_model_path, **cache) as engine:
-            choices.append(engine.choose(question("注意力看到什么？"), ["注意", "看"]))
-            stream = engine.generate(GenerationRequest(question("感受野在哪里变大？"), max_tokens=1))
-            list(stream)
-            assert stream.result.reused_tokens > 150
-    assert choices[0] == choices[1] == choices[2]
-    assert list((tmp_path / "kv").glob("*.kv"))
-
-
-@pytest.mark.model
-def test_choices_side_by_side_equal_single_ones(small_engine):
-    topics = ("感受野", "词嵌入", "卷积", "梯度", "归一化")
-    prompts = [question(f"这几条说的是{wanted}吗？只回答是或否。", topic) for topic in topics for wanted in topics[:2]]
-    single = [small_engine.choose(prompt, ["是", "否"]) for prompt in prompts]
-    for _ in range(2):
-        together = small_engine.choose_each(prompts, ["是", "否"])
-        assert np.abs(np.array(together) - np.array(single)).max() < 0.02
-    # And what follows is not disturbed.
-    assert small_engine.choose(prompts[3], ["是", "否"]) == single[3]
-    assert small_engine.choose_each([], ["是", "否"]) == []
 
 
 @pytest.mark.model

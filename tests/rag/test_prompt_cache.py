@@ -54,7 +54,9 @@ class FakeDecoder:
         self.sequences[target].extend(self.sequences[source][:end])
 
 
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 400)), min_size=1, max_size=8), st.integers(1, 600), BUDGETS)
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(1, 400)), min_size=1, max_size=8), st.integers(1, 600), BUDGETS
+)
 def test_the_cache_always_holds_the_prompt_and_every_batch_is_large(prompts, rows, budget):
     decoder = FakeDecoder()
     cache = PromptCache(decoder, rows=rows, store=KVStore(budget))
