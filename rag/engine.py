@@ -187,7 +187,7 @@ def _load(path: Path, model_hash: str, settings: EngineSettings) -> Engine:
     model = LlamaModel(path, settings)
     rows = CPU_ROWS if settings.gpu_layers == 0 else settings.batch_size
     store = _store(f"{model_hash}\n{build_name()}\n{settings.bits()}", settings)
-    return Engine(model, PromptCache(model, rows=rows, store=store, sequences=GRADED))
+    return Engine(model, PromptCache(model, rows=rows, store=store, sequences=GRADED, is_exact=settings.exact_reuse))
 
 
 def _store(origin: str, settings: EngineSettings) -> KVStore:

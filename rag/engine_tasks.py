@@ -76,7 +76,7 @@ class Generate:
             self._reused = reused or 0
             if self._contrast is not None and reused is not None:
                 self._contrast.begin(model.model)
-            self._finish("cancelled" if reused is None else self._decode(model.model, grammar))
+            self._finish("cancelled" if reused is None else self._decode(model, grammar))
         finally:
             if self._contrast is not None:
                 self._contrast.end(model.model)
@@ -95,7 +95,8 @@ class Generate:
         """End a request that never ran."""
         self._finish("cancelled")
 
-    def _decode(self, model: "LlamaModel", grammar: "Grammar | None") -> Finish:
+    def _decode(self, engine: Engine, grammar: "Grammar | None") -> Finish:
+        model = engine.model
         text = AnswerText(self._request.stop)
         position = len(self._tokens)
         while not self._channel.is_cancelled:
@@ -116,6 +117,7 @@ class Generate:
                 model.decode([token], position)
             else:
                 self._contrast.step(model, token, position)
+            engine.cache.extend(token)
             position += 1
         return "cancelled"
 

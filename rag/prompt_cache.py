@@ -6,6 +6,9 @@ queries to single rows; measured on two Qwen2.5 models, with repacked weights on
 agree). So every row of a prompt is evaluated in a batch of at least 64, and tokens that were
 decoded one by one are not reused: a warm prompt then equals a cold one bit by bit. Stored states hold the same
 bits, and are put back in order from the first cell on, so that attention adds up in the same order.
+
+Without this rule (``is_exact`` False) only what is new is read, answers included: about twice as fast for a short
+follow-up, and then a warm answer may differ from a cold one where two tokens are nearly as likely.
 """
 
 from collections.abc import Callable, Sequence
@@ -47,10 +50,19 @@ class PromptCache:
     ``rows`` is the most that one batch may hold; less than 128 counts as 128. ``sequences`` prompts may be spread.
     """
 
-    def __init__(self, decoder: Decoder, *, rows: int, store: KVStore | None = None, sequences: int = 1) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        *,
+        rows: int,
+        store: KVStore | None = None,
+        sequences: int = 1,
+        is_exact: bool = True,
+    ) -> None:
         self._decoder = decoder
         self.rows = max(rows, CPU_ROWS)
         self.sequences = sequences
+        self._fewest = MIN_ROWS if is_exact else 1
         self._store = store or KVStore(0)
         self._tokens: list[int] = []
 
@@ -105,6 +117,11 @@ class PromptCache:
             begun.append(self._load(self._store.keys(tokens[:-1]), shared, number))
         return begun
 
+    def extend(self, token: int) -> None:
+        """Take note of a token that was decoded alone behind the prompt; such rows are not exact."""
+        if self._fewest < MIN_ROWS:
+            self._tokens.append(token)
+
     def clear(self) -> None:
         """Empty the context; nothing of it is stored."""
         self._tokens = []
@@ -124,7 +141,7 @@ class PromptCache:
 
     def _reuse(self, tokens: Sequence[int]) -> int:
         """Make the context hold a beginning of ``tokens``, from itself or from the store; its length."""
-        most = max(0, len(tokens) - MIN_ROWS)
+        most = max(0, len(tokens) - self._fewest)
         common = _common(self._tokens, tokens)
         self.retire(common)
         live = min(common, most)
@@ -149,7 +166,7 @@ class PromptCache:
         return position
 
     def _keep(self, tokens: Sequence[int]) -> None:
-        self._tokens = list(tokens) if len(tokens) >= MIN_ROWS else []
+        self._tokens = list(tokens) if len(tokens) >= self._fewest else []
 
 
 def _common(old: Sequence[int], new: Sequence[int]) -> int:

@@ -101,6 +101,7 @@ class EngineSettings(Section):
     """llama.cpp. Zero threads means all cores; ``gpu_layers`` -1 offloads all layers.
 
     States of prompts are kept in ``cache_mb`` megabytes of memory, and in ``disk_cache_mb`` on disk when that is not 0.
+    ``exact_reuse`` keeps warm answers equal to cold ones bit by bit (rag.prompt_cache); without it they come sooner.
     ``isolated`` runs it in a process of its own, which a crash of native code ends instead of this one.
     """
 
@@ -115,6 +116,7 @@ class EngineSettings(Section):
     queue_size: Positive = 64
     cache_mb: Annotated[int, Field(ge=0)] = 256
     disk_cache_mb: Annotated[int, Field(ge=0)] = 0
+    exact_reuse: bool = True
     isolated: bool = False
 
     def bits(self) -> str:

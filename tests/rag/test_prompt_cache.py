@@ -184,3 +184,16 @@ def test_prompts_that_were_never_read_are_read_once_and_then_spread():
 def test_without_a_store_the_prompts_are_left_whole():
     cache = PromptCache(FakeDecoder(), rows=512, sequences=2)
     assert cache.spread([[*range(300)], [*range(300)]], never) == [0, 0]
+
+
+def test_inexact_reuse_reads_only_what_is_new_and_knows_the_answer():
+    cache, decoder = stored_cache(is_exact=False)
+    cache.prefill([*range(200)], never)
+    for token in (7, 8):
+        decoder.decode([token], len(decoder.tokens))
+        cache.extend(token)
+    assert cache.prefill([*range(200), 7, 8, 9, 10], never) == 202
+    assert decoder.sizes == [2]
+    cache.prefill([-1] * 20, never)
+    assert cache.prefill([*range(200), 7, 8, 9, 11], never) == 203 // BLOCK * BLOCK
+    assert decoder.tokens == [*range(200), 7, 8, 9, 11]
