@@ -80,6 +80,10 @@ class LlamaEngine:
         """The number of tokens of a plain text. Does not wait for running generations."""
         return len(self._worker.model().model.tokenize(text, special=False))
 
+    def prompt_tokens(self, messages: Sequence[Message]) -> list[int]:
+        """The token ids that a prompt is read as, for measurements."""
+        return self._worker.model().prompt(messages)
+
     def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> PieceStream:
         """Queue a request; its pieces can be read at once.
 
