@@ -43,10 +43,15 @@ def make_generator(settings: Settings) -> Generator:
         from rag.endpoint import EndpointGenerator
 
         return EndpointGenerator(settings.endpoint)
+    card = catalogue.find(settings.models.generator)
+    path = model_store.locate(card.id)
+    if settings.engine.isolated:
+        from rag.isolated_engine import IsolatedEngine
+
+        return IsolatedEngine(path, model_id=card.id, model_hash=card.sha256, settings=settings.engine)
     from rag.engine import LlamaEngine
 
-    card = catalogue.find(settings.models.generator)
-    return LlamaEngine(model_store.locate(card.id), model_id=card.id, model_hash=card.sha256, settings=settings.engine)
+    return LlamaEngine(path, model_id=card.id, model_hash=card.sha256, settings=settings.engine)
 
 
 def make_reranker(settings: Settings) -> Reranker | None:

@@ -98,7 +98,12 @@ class GenerationSettings(Section):
 
 
 class EngineSettings(Section):
-    """llama.cpp. Zero threads means all cores; ``gpu_layers`` -1 offloads all layers."""
+    """llama.cpp. Zero threads means all cores; ``gpu_layers`` -1 offloads all layers.
+
+    States of prompts are kept in ``cache_mb`` megabytes of memory, and in ``disk_cache_mb`` on disk when that is not 0.
+    ``exact_reuse`` keeps warm answers equal to cold ones bit by bit (rag.prompt_cache); without it they come sooner.
+    ``isolated`` runs it in a process of its own, which a crash of native code ends instead of this one.
+    """
 
     context_size: Annotated[int, Field(ge=512, le=262_144)] = 4096
     batch_size: Annotated[int, Field(ge=32, le=8192)] = 512
@@ -109,6 +114,14 @@ class EngineSettings(Section):
     flash_attention: bool = True
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     queue_size: Positive = 64
+    cache_mb: Annotated[int, Field(ge=0)] = 256
+    disk_cache_mb: Annotated[int, Field(ge=0)] = 0
+    exact_reuse: bool = True
+    isolated: bool = False
+
+    def bits(self) -> str:
+        """The settings that the bits of a KV state depend on."""
+        return self.model_dump_json(exclude={"context_size", "queue_size", "cache_mb", "disk_cache_mb", "isolated"})
 
 
 class EndpointSettings(Section):

@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
+import tiny_model
 
 from rag import model_store
 from rag.engine import LlamaEngine
@@ -217,6 +218,12 @@ def small_model_path() -> Path:
     if not path.exists():
         pytest.skip(f"the small model is not on this machine; run: mingbai models pull {SMALL_MODEL}")
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights that the real llama.cpp runs at thousands of tokens a second."""
+    return tiny_model.write(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
 
 
 @pytest.fixture(scope="session")
