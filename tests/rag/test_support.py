@@ -4,7 +4,7 @@ import pytest
 
 from rag.evidence import evidence_sentences
 from rag.support import clean_sentence, judge_sentence, without_preamble
-from rag.types import Passage
+from rag.types import Focus, Passage
 
 TEXT = (
     "云杉网络(SpruceNet)\n    云杉网络在 2031 年由林望提出，共有 48 层。\n    它不需要归一化层。训练时学习率为 0.1%。"
@@ -132,6 +132,9 @@ def test_a_repeated_question_is_no_answer(text):
         ("这一招叫石榴初始化。", "这一招叫石榴初始化。"),
         ("先给每层乘一个可学的系数，一开始全部设成零。", "一开始全部设成零。"),
         ("不是，一开始全部设成零。", "不是，一开始全部设成零。"),
+        ("一开始全部设成零，形状写作 (每层, 系数)。", "形状写作 (每层, 系数)。"),
+        ("一开始全部设成零，第 3 步之后不同。", "第 3 步之后不同。"),
+        ("先给每层乘一个可学的系数 3，一开始全部设成零。", "先给每层乘一个可学的系数 3，一开始全部设成零。"),
     ],
 )
 def test_clauses_that_only_repeat_the_question_are_cut_from_the_beginning(written, shown):
@@ -153,3 +156,20 @@ def test_another_passage_is_cited_only_when_it_adds_enough():
     third = replace(passage("松树网络用知识蒸馏压缩词表，训练很久。"), rank=2, chunk_id="e")
     verdict = judge("云杉网络使用余弦退火；松树网络用知识蒸馏压缩词表。", passages=[first, third])
     assert {c.marker for c in verdict.citations} == {1, 2}
+
+
+def test_a_name_answers_a_description_only_when_its_entry_is_near():
+    question = "先把每层的系数全部设成零再训练，这一招叫什么？"
+    near = entry("石榴初始化", "残差支路前的标量从零开始学习。", similarity=0.62)
+    far = entry("桃花初始化", "权重取自正态分布。", similarity=0.48)
+    right = judge_sentence("这一招叫石榴初始化。", evidence_sentences([near, far]), question=question)
+    assert [c.quote for c in right.citations] == ["残差支路前的标量从零开始学习。"]
+    wrong = judge_sentence("这一招叫桃花初始化。", evidence_sentences([near, far]), question=question)
+    assert not wrong.supported
+    assert "nearer" in wrong.reason
+
+
+def entry(title, body, *, similarity):
+    text = f"### {title}\n{body}"
+    focus = (Focus(100, 100 + len(text), similarity), Focus(100 + len(text) - len(body), 100 + len(text), similarity))
+    return passage(text, entry=title, path=(title,), chunk_id=title, file=f"{title}.md", focus=focus)
