@@ -81,6 +81,22 @@ def test_the_notes_own_words_stand_beside_the_answer_and_say_more():
     assert NOTE[citation.start : citation.end] == citation.quote
 
 
+def test_an_entry_that_only_the_answer_names_is_quoted_first():
+    asked = passage("石榴网络由云杉网络和桃花层并联得到，常用于推荐。")
+    asked = replace(asked, entry="石榴网络", chunk_id="a", focus=(Focus(0, len(asked.text), 0.8),))
+    far = replace(passage("桃花层的输出是一个矩阵，行数不定。", rank=2), entry="桃花层", focus=(Focus(0, 17, 0.1),))
+    near = replace(
+        passage("梨花网络也常用于推荐，由三部分串联。", rank=3), entry="梨花网络", focus=(Focus(0, 18, 0.7),)
+    )
+    question = "石榴网络由云杉网络和哪个层并联？那个层输出什么？"
+    answer = stream("石榴网络由云杉网络和桃花层并联。", question=question, passages=[asked, far, near], quotes=1)[
+        0
+    ].result
+    assert [s.text for s in answer.sentences if s.support is Support.QUOTED] == [
+        "桃花层：“桃花层的输出是一个矩阵，行数不定。”"
+    ]
+
+
 def test_what_the_answer_says_is_not_quoted_again():
     whole = "云杉网络在 2031 年由林望提出，共有 48 层。它不需要归一化层。"
     assert {s.support for s in stream(whole, quotes=2)[0].result.sentences} == {Support.CITED}
