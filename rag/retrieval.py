@@ -88,7 +88,13 @@ class Retrieval:
         ranks = found.ranks()
         chunks = self._index.store.chunk_rows([row for row, _ in best])
         return [
-            _passage(chunk, rank, score, ranks[row], self._focus(chunk, row, found.vectors))
+            Passage.of(
+                chunk,
+                rank=rank,
+                score=float(score),
+                found_by=ranks[row],
+                focus=self._focus(chunk, row, found.vectors),
+            )
             for rank, (chunk, (row, score)) in enumerate(zip(chunks, best, strict=True), 1)
         ]
 
@@ -167,23 +173,3 @@ class Retrieval:
         for row, score in found.legs[Leg.TERM]:
             fused[row] = fused.get(row, 0.0) + settings.term_boost * score
         return ordered(fused)
-
-
-def _passage(chunk: Chunk, rank: int, score: float, found_by: dict[Leg, int], focus: tuple[Focus, ...]) -> Passage:
-    return Passage(
-        rank=rank,
-        chunk_id=chunk.chunk_id,
-        file=chunk.file,
-        entry=chunk.entry,
-        start=chunk.start,
-        end=chunk.end,
-        score=float(score),
-        found_by=found_by,
-        text=chunk.text,
-        line_start=chunk.line_start,
-        line_end=chunk.line_end,
-        path=chunk.path,
-        aliases=chunk.aliases,
-        also_at=chunk.also_at,
-        focus=focus,
-    )
