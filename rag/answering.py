@@ -23,8 +23,8 @@ from rag.protocols import GenerationRequest, Generator
 from rag.quoting import explaining_first, quotes, unsaid
 from rag.settings import Settings
 from rag.sufficiency import probability, signals
-from rag.support import Verdict, clean_sentence, judge_sentence, without_preamble
-from rag.text import detect_language, split_sentences
+from rag.support import Verdict, draft_sentences, judge_sentence
+from rag.text import detect_language
 from rag.types import Answer, Checked, Draft, Event, Mode, Passage, Sentence, Span, Stage, State, Support
 
 _CANCELLED = "The answer was cancelled. Ask again when you like."
@@ -110,7 +110,7 @@ class Answering:
         yield from self._write()
         if self.mode is Mode.RAG:
             yield Stage("check", {"passages": len(self.passages)})
-        for text in self._draft_sentences():
+        for text in draft_sentences(self._draft, self.question):
             yield from map(Checked, self._check(text))
 
     def _only_from_notes(self) -> Iterator[Event]:
@@ -123,7 +123,7 @@ class Answering:
         if not self._may_show():
             return
         yield Stage("check", {"passages": len(self.passages)})
-        for text in self._draft_sentences():
+        for text in draft_sentences(self._draft, self.question):
             self._check(text)
         self._quote()
         if self.book.sentences:
@@ -220,11 +220,6 @@ class Answering:
             self.book.notices.append(phrases.CUT[self.language][result.finish])
         self._draft = result.text
         self.book.time("write", started, finish=result.finish, text=result.text)
-
-    def _draft_sentences(self) -> Iterator[str]:
-        """What the model wrote, a sentence at a time, cleaned and without repetition."""
-        cleaned = (clean_sentence(self._draft[start:end]) for start, end in split_sentences(self._draft))
-        yield from dict.fromkeys(without_preamble(text, self.question) for text in cleaned if text)
 
     def _check(self, text: str) -> list[Sentence]:
         """Keep a sentence, or put it aside; what was kept."""

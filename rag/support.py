@@ -13,7 +13,7 @@ from itertools import pairwise
 
 from rag.evidence import EvidenceSentence, Features, features, is_foreign, to_citation, union, without_repeats
 from rag.names import is_misspelt
-from rag.text import fold
+from rag.text import fold, split_sentences
 from rag.types import Citation
 
 # Probability that the passages of the prompt state a sentence.
@@ -70,6 +70,12 @@ class Verdict:
 def clean_sentence(text: str) -> str:
     """A sentence as the model wrote it, without typed markers and without "according to the notes"."""
     return _REFERENCE_TALK.sub("", _MARKER.sub("", text).strip()).strip()
+
+
+def draft_sentences(draft: str, question: str) -> list[str]:
+    """What a model wrote, a sentence at a time, each cleaned and with the answer first, none twice."""
+    cleaned = (clean_sentence(draft[start:end]) for start, end in split_sentences(draft))
+    return list(dict.fromkeys(without_preamble(text, question) for text in cleaned if text))
 
 
 def without_preamble(text: str, question: str) -> str:
