@@ -1,4 +1,4 @@
-"""The only module that imports llama_cpp: one model, one context, a few sequences, as plain Python values.
+"""The only module that imports llama_cpp (but for a yardstick in evals.bench): one model, one context, a few sequences.
 
 Not thread-safe except where said. Built on the low-level API, so that no score matrix is allocated,
 a batch is filled through numpy, and the KV cache stays under our control.
