@@ -1,4 +1,4 @@
-"""The only module that imports llama_cpp: one model, one context, a few sequences, as plain Python values.
+"""The only module that imports llama_cpp (but for a yardstick in evals.bench): one model, one context, a few sequences.
 
 Not thread-safe except where said. Built on the low-level API, so that no score matrix is allocated,
 a batch is filled through numpy, and the KV cache stays under our control.
@@ -49,7 +49,7 @@ llama.llama_backend_init()
 class LlamaModel:
     """A GGUF model with one context. Positions count tokens from 0.
 
-    Weights are not repacked (``use_extra_bufts``): they stay mapped from the file, prefill is faster, and
+    Weights are not repacked (``use_extra_bufts``) by default: they stay mapped from the file, prefill is faster, and
     the bits of a row do not depend on how a prompt is cut into batches (see prompt_cache).
     """
 
@@ -77,7 +77,7 @@ class LlamaModel:
 
     def _model_settings(self, settings: EngineSettings) -> llama.llama_model_params:
         chosen = llama.llama_model_default_params()
-        chosen.use_extra_bufts = False
+        chosen.use_extra_bufts = settings.repack
         chosen.n_gpu_layers = settings.gpu_layers
         chosen.main_gpu = settings.main_gpu
         if settings.tensor_split:

@@ -61,9 +61,8 @@ def answers(scene: Scene) -> list[Figure]:
 
 def memory(scene: Scene) -> list[Figure]:
     """The most memory that a process holds which opens the notes and answers a question in each mode."""
-    script = "\n".join(_ASK.strip().splitlines())
     done = subprocess.run(  # noqa: S603 - our own script
-        [sys.executable, "-c", script, str(scene.index)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", _ASK, str(scene.index)], capture_output=True, text=True, check=True
     )
     peak = float(done.stdout.splitlines()[-1])
     how = "one process: search, an RCG, a RAG and a ROG answer; mapped weights counted"
