@@ -28,6 +28,8 @@ def command(settings: Settings, port: int | None = None) -> list[str]:
         "server.enableCORS": "true",
         "server.maxUploadSize": "64",
         "browser.gatherUsageStats": "false",
+        # After every quarter second of an answer it would walk the objects of all libraries: seconds on a busy machine.
+        "runner.postScriptGC": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
         "theme.light.primaryColor": "#0f766e",

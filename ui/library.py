@@ -1,5 +1,6 @@
 """The notebook of a server: opened once in the background, and again when an ingest has made a new index."""
 
+import gc
 import logging
 import threading
 import weakref
@@ -198,6 +199,8 @@ def warm(notebook: "Notebook") -> None:
     """
     _ = notebook.generator
     notebook.embedder.embed_query("warm up")
+    # What the libraries made at import stays for ever: the collector need not look at it again.
+    gc.freeze()
 
 
 def facts_of(notebook: "Notebook") -> Facts:
