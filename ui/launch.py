@@ -32,7 +32,7 @@ def command(settings: Settings, port: int | None = None) -> list[str]:
         "runner.postScriptGC": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
-        "theme.light.primaryColor": "#0f766e",
+        "theme.light.primaryColor": "#0c6760",
         "theme.dark.primaryColor": "#2dd4bf",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]

@@ -11,7 +11,7 @@ from serving import ROOT, served
 SLOW = "慢慢说：RCG和RAG有什么区别？"
 SAMPLE = ROOT / "data" / "sample_notes"
 # The second that is promised is tested on the jobs themselves; here a busy machine draws two pages in between.
-PATIENCE_SECONDS = 4.0
+PATIENCE_SECONDS = 10.0
 # What makes a page hard or impossible to use for somebody.
 GRAVE = ("serious", "critical")
 
@@ -71,29 +71,38 @@ def test_closing_a_tab_frees_the_engine_for_the_next(window, launched, address):
     assert time.monotonic() - started < PATIENCE_SECONDS
 
 
+def _goes_on(one):
+    """Wait until the model has written more than it has now."""
+    written = len(one.page.locator(".mb-draft").first.inner_text())
+    one.page.wait_for_function(f"document.querySelector('.mb-draft')?.innerText.length > {written}")
+
+
 def test_a_click_while_an_answer_streams_does_not_kill_it(window):
     one = window().open()
-    _ask(one, "RCG和RAG有什么区别？")
+    _ask(one, SLOW)
     _writing(one)
 
     one.page.get_by_text("English", exact=True).click()
-    one.page.locator(".st-key-mode").get_by_text("ROG").first.click()
+    one.page.locator(".st-key-mode").get_by_text("ROG", exact=True).first.click()
+    one.page.get_by_role("button", name="Stop").wait_for()
 
-    one.page.locator(".mb-details").wait_for()
-    assert one.page.locator(".mb-answer").inner_text().count("RCG") >= 2
-    assert "incomplete" not in one.page.content()
+    _goes_on(one)
+    one.button("Stop").click()
+    one.button("Ask again").wait_for()
 
 
 def test_a_reload_while_an_answer_streams_goes_on_with_it(window):
     one = window().open()
-    _ask(one, "RCG和RAG有什么区别？")
+    _ask(one, SLOW)
     _writing(one)
 
     one.page.reload()
 
-    one.page.locator(".mb-details").wait_for()
+    _writing(one)
+    _goes_on(one)
     assert one.page.locator(".mb-question").count() == 1
-    assert "回答不完整" not in one.page.content()
+    one.button("停止").click()
+    one.button("再问一次").wait_for()
 
 
 def test_a_question_is_asked_with_the_keyboard_alone(window):
@@ -109,6 +118,10 @@ def test_a_question_is_asked_with_the_keyboard_alone(window):
     one.page.locator(".mb-details").wait_for()
 
 
+def _node(node):
+    return node["html"][:160], [check.get("data") for check in node["any"]]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("place", ["", "compare", "notes", "lab?q=RCG", "agents", "evals", "models"])
 def test_axe_finds_nothing_grave(window, place, scheme):
@@ -119,7 +132,7 @@ def test_axe_finds_nothing_grave(window, place, scheme):
         one.settle()
     found = Axe().run(one.page).response["violations"]
 
-    grave = {v["id"]: [node["html"][:160] for node in v["nodes"]] for v in found if v["impact"] in GRAVE}
+    grave = {v["id"]: [_node(node) for node in v["nodes"]] for v in found if v["impact"] in GRAVE}
     assert grave == {}
 
 
