@@ -19,7 +19,7 @@ export Q
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export TOKENIZERS_PARALLELISM := false
 
-.PHONY: help install models test-models ingest ask chat test test-browser check format eval eval-quick bench clean
+.PHONY: help install models test-models ingest ask chat test test-browser bench-ui check format eval eval-quick bench clean
 
 help: ## list the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,8 +59,11 @@ test: test-models ## run all tests
 
 test-browser: $(INSTALLED) ## install Chromium and Playwright where they are missing, then test the pages in it
 	@command -v chromium >/dev/null || { echo 'Chromium is missing; installing it.'; apt-get update -qq && apt-get install -y --no-install-recommends chromium fonts-wqy-microhei || { echo 'Install Chromium by hand (Debian: apt-get install chromium).'; exit 1; }; }
-	@$(BIN)/python -c 'import playwright' 2>/dev/null || $(BIN)/pip install -c constraints.txt -e '.[browser]'
+	@$(BIN)/python -c 'import axe_playwright_python, playwright' 2>/dev/null || $(BIN)/pip install -c constraints.txt -e '.[browser]'
 	@$(BIN)/python -m pytest tests/browser
+
+bench-ui: $(INSTALLED) ## measure the pages in a browser (test-browser installs what they need)
+	@PYTHONPATH=tests:. $(BIN)/python tests/browser/measure.py --readme README.md
 
 check: $(INSTALLED) ## lint, formatting, types, import layers
 	@$(BIN)/ruff check .

@@ -82,13 +82,15 @@ def sources(lang: Lang, result: Answer, anchor: str) -> str:
     """The cited passages, each folded, with every quoted span marked at its place."""
     citations = sorted({c for s in result.sentences for c in s.citations}, key=lambda c: (c.marker, c.start))
     passages = {p.chunk_id: p for p in result.passages}
+    # Notes that disagree stand side by side, open: the reader has to see both.
+    sides = result.state is State.CONFLICT
     items = "".join(
-        _source(lang, marker, list(group), passages, anchor)
+        _source(lang, marker, list(group), passages, anchor, is_open=sides)
         for marker, group in groupby(citations, key=lambda c: c.marker)
     )
     if not items:
         return ""
-    return f'<section class="mb-sources"><h4>{say(lang, "sources")}</h4>{items}</section>'
+    return f'<section class="mb-sources{" mb-sides" if sides else ""}"><h4>{say(lang, "sources")}</h4>{items}</section>'
 
 
 def passage_text(passage: Passage, citations: Sequence[Citation], anchor: str) -> str:
@@ -139,7 +141,15 @@ def _marker(lang: Lang, citation: Citation, anchor: str) -> str:
     return f'<a class="mb-marker" href="#{_target(anchor, citation)}" title="{text(hint)}">[{int(citation.marker)}]</a>'
 
 
-def _source(lang: Lang, marker: int, citations: Sequence[Citation], passages: dict[str, Passage], anchor: str) -> str:
+def _source(
+    lang: Lang,
+    marker: int,
+    citations: Sequence[Citation],
+    passages: dict[str, Passage],
+    anchor: str,
+    *,
+    is_open: bool = False,
+) -> str:
     first = citations[0]
     passage = passages.get(first.chunk_id)
     if passage is not None and all(_fits(passage, c) for c in citations):
@@ -150,7 +160,7 @@ def _source(lang: Lang, marker: int, citations: Sequence[Citation], passages: di
     quote = quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS] + "…"
     place = f"{name(first.file)} · {text(_lines(lang, first))}"
     return (
-        f'<details class="mb-source"><summary><span class="mb-number">{int(marker)}</span>'
+        f'<details class="mb-source"{" open" if is_open else ""}><summary><span class="mb-number">{int(marker)}</span>'
         f'<span class="mb-where"><b>{name(first.entry)}</b> <span class="mb-place">{place}</span>'
         f'<span class="mb-quote">“{text(quote)}”</span></span></summary>'
         f'{_path(passage)}<div class="mb-passage">{body}</div>{_also_at(lang, passage)}</details>'

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from rag.errors import MingbaiError
+from rag.errors import EngineError, MingbaiError
 from rag.text import split_sentences
 from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage
 from ui.audience import CONTENDED_SECONDS, RELOAD_SECONDS, Audience
@@ -65,6 +65,7 @@ class Job:
         notebook: waits until the models are loaded; raises MingbaiError when that failed.
         outcomes: where the answer goes.
         is_open: whether the page of a session is still open.
+        on_engine_error: called when the engine failed, before that is stored.
     """
 
     def __init__(
@@ -75,12 +76,14 @@ class Job:
         notebook: "Callable[[], Notebook]",
         outcomes: Outcomes,
         is_open: Callable[[str], bool] = lambda _: True,
+        on_engine_error: Callable[[], None] = lambda: None,
     ) -> None:
         self.turn = turn
         self._history = tuple(history)
         self._notebook = notebook
         self._outcomes = outcomes
         self._audience = Audience(is_open)
+        self._on_engine_error = on_engine_error
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
         self._done = threading.Event()
@@ -143,6 +146,8 @@ class Job:
             status, answer = self._answer()
         except MingbaiError as problem:
             status, error = (Status.STOPPED, "") if self._cancelled.is_set() else (Status.FAILED, describe(problem))
+            if isinstance(problem, EngineError):
+                self._on_engine_error()
         except Exception as problem:  # noqa: BLE001 - the edge of the page: a bug must not leave a turn running for ever
             _log.exception("The question in turn %d failed", self.turn.turn_id)
             error = describe(problem)

@@ -6,9 +6,9 @@ import streamlit as st
 
 from rag.text import detect_language
 from rag.types import Mode, State
-from ui import chat_details, chat_html, chat_sidebar, markup, navigation, turn_html
+from ui import chat_details, chat_html, chat_rating, chat_sidebar, markup, navigation, turn_html
 from ui.chat_job import Job
-from ui.conversations import Status, Turn
+from ui.conversations import Rating, Status, Turn
 from ui.desk import Desk, desk, session_id
 from ui.navigation import ASK, CHAT
 from ui.problems import await_library, show_problem
@@ -53,11 +53,12 @@ def _ask_what_was_queued(at: Desk) -> None:
 
 
 def _show_turns(at: Desk, lang: Lang, turns: Sequence[Turn], job: Job | None) -> None:
+    ratings = at.store.ratings(turns[-1].conversation_id) if turns else {}
     for turn in turns[:-1]:
-        _show_turn(lang, turn)
+        _show_turn(at, lang, turn, ratings.get(turn.turn_id))
     with st.container(key="mb-last"):
         if turns:
-            _show_last(at, lang, turns[-1], job)
+            _show_last(at, lang, turns[-1], job, ratings.get(turns[-1].turn_id))
         elif at.library.error is None:
             _welcome(at, lang)
         if at.library.error is not None:
@@ -102,10 +103,10 @@ def _queue(question: str, mode: Mode | None) -> None:
     st.session_state[ASK] = (question, mode or Mode(st.session_state.get(_MODE) or Mode.RCG))
 
 
-def _show_last(at: Desk, lang: Lang, turn: Turn, job: Job | None) -> None:
+def _show_last(at: Desk, lang: Lang, turn: Turn, job: Job | None, rating: Rating | None) -> None:
     """The newest turn, finished or under way."""
     if job is None:
-        _show_turn(lang, turn)
+        _show_turn(at, lang, turn, rating)
         if turn.status is not Status.DONE:
             st.button(say(lang, "again"), key=f"again-{turn.turn_id}", on_click=_queue, args=(turn.question, turn.mode))
         return
@@ -117,13 +118,14 @@ def _show_last(at: Desk, lang: Lang, turn: Turn, job: Job | None) -> None:
         st.html(f"<script>{_SCROLL.format(turn_id=int(turn.turn_id))}</script>", unsafe_allow_javascript=True)
 
 
-def _show_turn(lang: Lang, turn: Turn) -> None:
+def _show_turn(at: Desk, lang: Lang, turn: Turn, rating: Rating | None) -> None:
     st.html(chat_html.question(lang, turn.question, f"q{turn.turn_id}"))
     st.html(turn_html.answered(lang, turn))
     if turn.answer is not None:
         if turn.answer.state is State.REFUSED and turn.status is Status.DONE:
             _nearest(lang, turn)
         st.html(chat_details.details(lang, turn.answer))
+        chat_rating.show(at, lang, turn, rating)
 
 
 def _nearest(lang: Lang, turn: Turn) -> None:

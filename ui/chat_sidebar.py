@@ -14,6 +14,9 @@ from ui.words import Lang, say
 
 PROBLEM = "problem"
 _CONFIRM = "confirm-delete"
+_WORDS = "find-chat"
+# Fewer are seen at a glance.
+_SEARCHABLE = 6
 # About what fits into one line of the sidebar.
 _LABEL_CHARS = 22
 
@@ -25,7 +28,17 @@ def show(at: Desk, lang: Lang, current: Conversation | None) -> None:
             say(lang, "new_chat"), key="new", icon=":material/add:", width="stretch", on_click=_open, args=(None,)
         )
         st.html(f'<p class="mb-heading">{say(lang, "chats")}</p>')
-        _chats(at, lang, current)
+        words = st.session_state.get(_WORDS) or ""
+        chats = at.store.recent(words=words)
+        if words or len(chats) >= _SEARCHABLE:
+            st.text_input(
+                say(lang, "find_chat"),
+                key=_WORDS,
+                max_chars=100,
+                placeholder=say(lang, "find_chat"),
+                label_visibility="collapsed",
+            )
+        _chats(lang, current, chats, "no_chat_found" if words else "no_chats")
 
 
 def header(at: Desk, lang: Lang, chat: Conversation, turns: Sequence[Turn]) -> None:
@@ -66,10 +79,9 @@ def _manage(at: Desk, lang: Lang, chat: Conversation, turns: Sequence[Turn]) -> 
     st.button(say(lang, "delete_no"), key="delete-no", width="stretch", on_click=_confirm, args=(None,))
 
 
-def _chats(at: Desk, lang: Lang, current: Conversation | None) -> None:
-    chats = at.store.recent()
+def _chats(lang: Lang, current: Conversation | None, chats: Sequence[Conversation], empty: str) -> None:
     if not chats:
-        st.html(f'<p class="mb-line">{say(lang, "no_chats")}</p>')
+        st.html(f'<p class="mb-line">{say(lang, empty)}</p>')
     with st.container(gap=None, key="mb-chats"):
         for chat in chats:
             is_open = current is not None and chat.conversation_id == current.conversation_id

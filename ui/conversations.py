@@ -23,7 +23,7 @@ FILE = "conversations.sqlite"
 TITLE_CHARS = 60
 # Two servers may share the file; a write takes milliseconds.
 _BUSY_SECONDS = 5.0
-_VERSION = 1
+_VERSION = 2
 _SCHEMA = """
 CREATE TABLE conversations (conversation_id TEXT PRIMARY KEY, title TEXT NOT NULL, created TEXT NOT NULL,
     updated TEXT NOT NULL);
@@ -33,6 +33,13 @@ CREATE TABLE turns (turn_id INTEGER PRIMARY KEY AUTOINCREMENT,
     asked TEXT NOT NULL);
 CREATE INDEX turns_by_conversation ON turns (conversation_id, turn_id);
 """
+# Version 2 keeps what readers thought of answers.
+_RATINGS = """CREATE TABLE ratings (turn_id INTEGER PRIMARY KEY REFERENCES turns ON DELETE CASCADE,
+    is_good INTEGER NOT NULL, reason TEXT NOT NULL)"""
+
+
+# In LIKE these stand for other characters; "|" takes that away.
+_LITERAL = str.maketrans({"%": "|%", "_": "|_", "|": "||"})
 
 
 class Status(StrEnum):
@@ -68,6 +75,14 @@ class Turn:
     asked: str
 
 
+@dataclass(frozen=True, slots=True)
+class Rating:
+    """What a reader thought of an answer; ``reason`` may be empty."""
+
+    is_good: bool
+    reason: str
+
+
 class Conversations:
     """All chats in the file ``path``; safe to use from several threads and processes.
 
@@ -84,22 +99,25 @@ class Conversations:
         with self._connection() as connection:
             connection.execute("BEGIN IMMEDIATE")
             version = connection.execute("PRAGMA user_version").fetchone()[0]
-            if version == 0:
-                for statement in _SCHEMA.split(";"):
+            if version < _VERSION:
+                for statement in (*(_SCHEMA.split(";") if version == 0 else ()), _RATINGS):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
-            elif version != _VERSION:
+            elif version > _VERSION:
                 raise StorageError(
                     f"{self._path} has version {version}, this program reads {_VERSION}. Update Mingbai, or move it."
                 )
 
-    def recent(self, limit: int = 100) -> list[Conversation]:
-        """The chats, last used first."""
+    def recent(self, limit: int = 100, words: str = "") -> list[Conversation]:
+        """The chats, last used first; only those with ``words`` in their title, a question or an answer."""
+        wanted = f"%{words.strip().translate(_LITERAL)}%"
         with self._connection() as connection:
             rows = connection.execute(
-                "SELECT conversation_id, title, created, updated FROM conversations "
+                "SELECT conversation_id, title, created, updated FROM conversations AS c WHERE title LIKE ? ESCAPE '|' "
+                "OR EXISTS (SELECT 1 FROM turns AS t WHERE t.conversation_id = c.conversation_id AND "
+                "(t.question LIKE ? ESCAPE '|' OR json_extract(t.answer, '$.text') LIKE ? ESCAPE '|')) "
                 "ORDER BY updated DESC, conversation_id LIMIT ?",
-                [limit],
+                [wanted, wanted, wanted, limit],
             )
             return [Conversation(*row) for row in rows]
 
@@ -168,6 +186,35 @@ class Conversations:
                 "UPDATE turns SET status = ?, answer = ?, error = ? WHERE turn_id = ?",
                 [status.value, text, error, turn_id],
             )
+
+    def rate(self, turn_id: int, rating: Rating | None) -> None:
+        """Write down what a reader thought of an answer; None takes it back."""
+        with self._connection() as connection:
+            if rating is None:
+                connection.execute("DELETE FROM ratings WHERE turn_id = ?", [turn_id])
+                return
+            connection.execute(
+                "INSERT OR REPLACE INTO ratings SELECT turn_id, ?, ? FROM turns WHERE turn_id = ?",
+                [rating.is_good, rating.reason.strip(), turn_id],
+            )
+
+    def ratings(self, conversation_id: str) -> dict[int, Rating]:
+        """What readers thought of the answers of a chat, by turn."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT turn_id, is_good, reason FROM ratings JOIN turns USING (turn_id) WHERE conversation_id = ?",
+                [conversation_id],
+            )
+            return {turn_id: Rating(bool(is_good), reason) for turn_id, is_good, reason in rows}
+
+    def rated(self) -> list[tuple[Turn, Rating]]:
+        """Every rated turn of all chats, oldest first."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                "SELECT turn_id, conversation_id, question, mode, status, answer, error, asked, is_good, reason "
+                "FROM ratings JOIN turns USING (turn_id) ORDER BY turn_id"
+            ).fetchall()
+        return [(_turn(row[:-2]), Rating(bool(row[-2]), row[-1])) for row in rows]
 
     @contextmanager
     def _connection(self) -> Iterator[sqlite3.Connection]:

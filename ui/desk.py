@@ -57,9 +57,15 @@ class Desk:
         if self.jobs.of(chat.conversation_id) is None:
             earlier = history(self.store.turns(chat.conversation_id), HISTORY_TURNS)
             turn = self.store.begin(chat.conversation_id, question, mode)
-            self.jobs.start(
-                Job(turn, earlier, notebook=self.library.notebook, outcomes=self.store, is_open=is_session_open)
+            job = Job(
+                turn,
+                earlier,
+                notebook=self.library.notebook,
+                outcomes=self.store,
+                is_open=is_session_open,
+                on_engine_error=self.library.restart_engine,
             )
+            self.jobs.start(job)
         return chat.conversation_id
 
     def compare(self, question: str) -> str:

@@ -7,7 +7,7 @@ import streamlit as st
 from evals.cases import load_cases
 from evals.cli import CASES
 from evals.session import RUNS
-from ui import eval_task, evals_changes, evals_run, markup, navigation
+from ui import eval_task, evals_changes, evals_run, markup, navigation, rating_cases
 from ui.desk import Desk, desk
 from ui.eval_runs import RunShelf
 from ui.problems import await_library, show_problem
@@ -32,6 +32,7 @@ def show() -> None:
     busy = task is not None and not task.is_done
     _start(at, lang, busy=busy)
     view = _view(lang)
+    _rated(at, lang)
     parts = {"runs": evals_run, "changes": evals_changes}
     parts[view].show(shelf(str(RUNS.absolute())), lang)
     if at.library.is_busy and not busy:
@@ -71,6 +72,30 @@ def _start(at: Desk, lang: Lang, *, busy: bool) -> None:
         show_problem(lang, task.error)
     else:
         st.html(markup.note(say(lang, "eval_done", seconds=f"{task.progress().seconds:.0f}"), "good"))
+
+
+def _rated(at: Desk, lang: Lang) -> None:
+    """What readers thought of answers, for download."""
+    rated = at.store.rated()
+    if not rated:
+        return
+    good = sum(rating.is_good for _, rating in rated)
+    found = rating_cases.cases(rated)
+    with st.expander(f"{say(lang, 'rated')} · {len(rated)}", icon=":material/thumbs_up_down:", key="mb-rated"):
+        st.html(f'<p class="mb-line">{say(lang, "rated_line", good=good, bad=len(rated) - good)}</p>')
+        for word, count, make in (
+            ("rated_cases", len(found), rating_cases.case_lines),
+            ("rated_bad", len(rated) - good, rating_cases.disliked_lines),
+        ):
+            st.download_button(
+                say(lang, word, count=count),
+                make(rated),
+                f"{word}.jsonl",
+                "application/x-ndjson",
+                key=word,
+                disabled=not count,
+                on_click="ignore",
+            )
 
 
 @st.cache_data(show_spinner=False)

@@ -28,9 +28,11 @@ def command(settings: Settings, port: int | None = None) -> list[str]:
         "server.enableCORS": "true",
         "server.maxUploadSize": "64",
         "browser.gatherUsageStats": "false",
+        # After every quarter second of an answer it would walk the objects of all libraries: seconds on a busy machine.
+        "runner.postScriptGC": "false",
         "client.toolbarMode": "minimal",
         "client.showErrorDetails": "none",
-        "theme.light.primaryColor": "#0f766e",
+        "theme.light.primaryColor": "#0c6760",
         "theme.dark.primaryColor": "#2dd4bf",
     }
     flags = [f"--{name}={value}" for name, value in options.items()]

@@ -123,6 +123,15 @@ class Library:
             self._settled.clear()
         self._begin()
 
+    def restart_engine(self) -> None:
+        """Load the model again after an error, when its engine is gone; without effect otherwise."""
+        with self._lock:
+            if self.phase is not Phase.READY or self._notebook is None or is_alive(self._notebook):
+                return
+            self.phase = Phase.RENEWING
+            self._settled.clear()
+        self._begin()
+
     def switch(self, settings: Settings) -> None:
         """Open the notes with other settings; without effect while something is being opened."""
         with self._lock:
@@ -168,11 +177,8 @@ def open_notebook(index: Path, settings: Settings, before: "Notebook | None" = N
     if before is None:
         return Notebook(index, settings)
     kept = before.settings
-    if (kept.models.generator, kept.engine, kept.endpoint) == (
-        settings.models.generator,
-        settings.engine,
-        settings.endpoint,
-    ):
+    wanted = (settings.models.generator, settings.engine, settings.endpoint)
+    if (kept.models.generator, kept.engine, kept.endpoint) == wanted and is_alive(before):
         generator = before.generator
     else:
         # Two generators seldom fit into memory: the old one goes first.
@@ -180,6 +186,11 @@ def open_notebook(index: Path, settings: Settings, before: "Notebook | None" = N
         generator = None
     embedder = before.embedder if kept.models.embedder == settings.models.embedder else None
     return Notebook(index, settings, generator=generator, embedder=embedder)
+
+
+def is_alive(notebook: "Notebook") -> bool:
+    """Whether its engine takes questions; one that only loads does not yet. An endpoint is somebody else's."""
+    return bool(getattr(notebook.generator, "is_ready", True))
 
 
 def snapshot_name(index: Path) -> str:

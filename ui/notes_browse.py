@@ -2,13 +2,17 @@
 
 from collections.abc import Sequence
 from textwrap import dedent
+from typing import TYPE_CHECKING
 
 import streamlit as st
 
 from rag.shelf import Shelf
 from rag.types import Entry, Mode
-from ui import markup, navigation
+from ui import markup, mind_map, navigation
 from ui.words import Lang, lines, say, what_is
+
+if TYPE_CHECKING:
+    from rag.notebook import Notebook
 
 # Names in the address: the part of the page, and the entry that is read.
 VIEW = "view"
@@ -24,12 +28,13 @@ _ALIASES_SHOWN = 3
 _TEXT_CHARS = 40_000
 
 
-def show(shelf: Shelf, lang: Lang) -> None:
+def show(notebook: "Notebook", shelf: Shelf, lang: Lang) -> None:
     """Draw the list, or the entry that the address names."""
     key = st.query_params.get(ENTRY)
     number = shelf.number(key) if key else None
     if number is not None:
         _read(shelf, lang, number)
+        _mind_map(notebook, shelf, lang, number)
         return
     if key:
         st.html(markup.note(say(lang, "entry_gone"), "warning"))
@@ -128,6 +133,14 @@ def _read(shelf: Shelf, lang: Lang, number: int) -> None:
     _neighbours(shelf, lang, "mentions", related.mentions)
     _neighbours(shelf, lang, "mentioned_by", related.mentioned_by)
     _neighbours(shelf, lang, "similar", related.similar)
+
+
+def _mind_map(notebook: "Notebook", shelf: Shelf, lang: Lang, number: int) -> None:
+    """The entry as a tree, once somebody wants to see it: other entries are read for it."""
+    title = shelf.entries[number].title
+    if title.strip() and st.toggle(say(lang, "mind_map"), key=f"map-{shelf.key(number)}"):
+        found = mind_map.branches(notebook, title)
+        st.html(mind_map.as_html(title, found) if found else f'<p class="mb-line">{say(lang, "mind_map_none")}</p>')
 
 
 def _head(shelf: Shelf, lang: Lang, number: int) -> str:

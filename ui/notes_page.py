@@ -44,7 +44,7 @@ def _entries(at: Desk, lang: Lang, view: str) -> None:
         st.html(f'<div class="mb-empty" role="status"><p>{say(lang, "opening")}</p></div>')
     if notebook is not None:
         shelf = shelf_of(notebook)
-        notes_browse.show(shelf, lang) if view == "browse" else notes_copies.show(shelf, lang)
+        notes_browse.show(notebook, shelf, lang) if view == "browse" else notes_copies.show(shelf, lang)
 
 
 def _view(lang: Lang) -> str:

@@ -16,7 +16,7 @@ FLAGS = (
     "--disable-sync",
 )
 # Nothing takes a tenth of it; the machine may be busy with other work.
-PATIENCE_MS = 120_000
+PATIENCE_MS = 90_000
 
 
 def chromium() -> Path | None:

@@ -41,6 +41,7 @@ def served(home: Path, notes: Sequence[Path]) -> Iterator[str]:
     }
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(arguments, env=environment, cwd=home, stdout=log, stderr=subprocess.STDOUT)
+        (home / "server.pid").write_text(str(server.pid), encoding="ascii")
         try:
             _await(f"http://127.0.0.1:{port}/_stcore/health", server)
             yield f"http://127.0.0.1:{port}"

@@ -62,9 +62,13 @@ def own():
 def home(monkeypatch, tmp_path):
     """An empty home: no settings, no chats, no index, no models. Its folder."""
     import streamlit as st
+    from streamlit import config
 
     from ui.launch import INDEX_VARIABLE
 
+    # As ``ui.launch`` starts it.
+    config.set_option("server.address", "127.0.0.1")
+    monkeypatch.delenv("MINGBAI_PASSWORD_HASH", raising=False)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv(INDEX_VARIABLE, str(tmp_path / "index"))
     monkeypatch.setenv("MINGBAI_CONFIG", "")

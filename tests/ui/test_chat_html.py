@@ -15,7 +15,7 @@ OUR_TAGS = {
     *("a", "b", "bdi", "br", "code", "dd", "details", "div", "dl", "dt", "h4", "h5", "i", "li", "mark", "ol", "p"),
     *("section", "small", "span", "summary", "table", "tbody", "td", "th", "thead", "tr"),
 }
-OUR_ATTRIBUTES = {"class", "id", "title", "href", "role", "aria-label", "aria-hidden"}
+OUR_ATTRIBUTES = {"open", "class", "id", "title", "href", "role", "aria-label", "aria-hidden"}
 PAYLOADS = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -232,6 +232,14 @@ def test_a_refusal_and_a_conflict_are_said_in_the_language_of_the_page(make):
     assert "The notes do not hold the answer" in _check(chat_html.answer("en", refused, "c")).text
     assert "笔记里没有写到" in _check(chat_html.answer("zh", refused, "c")).text
     assert "The notes disagree" in _check(chat_html.answer("en", make(state=State.CONFLICT), "c")).text
+
+
+def test_notes_that_disagree_stand_side_by_side_and_open(make):
+    html = chat_html.answer("en", make(state=State.CONFLICT), "c")
+
+    assert 'class="mb-sources mb-sides"' in html
+    assert '<details class="mb-source" open>' in html
+    assert "mb-sides" not in chat_html.answer("en", make(), "c")
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -289,3 +289,13 @@ def test_a_refusal_has_no_sentences(make, store, notebook):
 
     assert _stored(store, job).answer.state is State.REFUSED
     assert isinstance(job.progress(), Progress)
+
+
+def test_an_engine_that_fails_is_reported_so_that_it_can_be_loaded_again(make, notebook):
+    failed = []
+    notebook.error = EngineError("The engine's thread ended unexpectedly.")
+    make(on_engine_error=lambda: failed.append(True)).run()
+    notebook.error = QuestionError("no word")
+    make(on_engine_error=lambda: failed.append(True)).run()
+
+    assert failed == [True]

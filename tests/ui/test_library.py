@@ -2,6 +2,8 @@
 
 import gc
 import threading
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -142,3 +144,30 @@ def test_the_models_go_on_into_the_next_notebook_when_the_settings_allow_it(monk
     assert second.embedder is third.embedder is first.embedder
     assert third.generator is not second.generator
     assert second.generator.closed
+
+
+def test_an_engine_that_died_is_loaded_again_and_one_that_lives_is_not(opened, shelf):
+    first = opened.notebook()
+    opened.restart_engine()
+    assert opened.notebook() is first
+
+    first.generator.is_ready = False
+    opened.restart_engine()
+
+    assert opened.wait(SOON)
+    assert opened.notebook() is not first
+    assert [name for name, _, _ in shelf.opened] == ["one", "one"]
+
+
+def test_a_dead_engine_does_not_go_on_into_the_next_notebook(monkeypatch):
+    made = []
+    monkeypatch.setattr("rag.notebook.Notebook", lambda index, settings, **models: made.append(models))
+    before = SimpleNamespace(
+        settings=Settings(),
+        embedder="embedder",
+        generator=SimpleNamespace(is_ready=False, close=lambda: made.append("closed")),
+    )
+
+    library.open_notebook(Path("x"), Settings(), before)
+
+    assert made == ["closed", {"generator": None, "embedder": "embedder"}]

@@ -151,3 +151,16 @@ def test_the_page_speaks_english(filled):
 
     assert "Read entries, find repetitions" in page.html
     assert page.segmented_control(key="notes-view").options[0] == "Entries"
+
+
+def test_the_mind_map_of_an_entry_is_drawn_on_demand_and_as_text(filled):
+    page = _read(filled().visit("notes"), "**检索增强生成**")
+    assert "mb-map" not in page.html
+
+    (switch,) = [one for one in page.toggle if one.key.startswith("map-")]
+    switch.set_value(True)
+    page.run()
+
+    assert 'class="mb-map-root"' in page.html
+    assert "要点" in page.html
+    assert "Retrieval-Augmented Generation" in page.html

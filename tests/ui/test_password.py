@@ -8,7 +8,7 @@ SECRET = "correct horse"  # noqa: S105 - of this test
 
 
 @pytest.fixture
-def locked(monkeypatch):
+def locked(home, monkeypatch):
     monkeypatch.setenv(password.VARIABLE, password.hashed(SECRET))
 
 
@@ -91,3 +91,15 @@ def test_uploads_and_requests_from_other_sites_are_limited():
     for flag in ("enableXsrfProtection=true", "enableCORS=true", "maxUploadSize=64", "address=127.0.0.1"):
         assert f"--server.{flag}" in flags
     assert "--browser.gatherUsageStats=false" in flags
+
+
+def test_a_page_that_was_started_in_another_way_is_not_open_to_other_machines(opened, app, monkeypatch):
+    from streamlit import config
+
+    monkeypatch.setattr("ui.door.runtime.exists", lambda: True)
+    config.set_option("server.address", None)
+
+    page = app()
+
+    assert "no password" in page.html
+    assert "mb-facts" not in page.html

@@ -59,6 +59,13 @@ EVALS: Mapping[str, tuple[str, str]] = {
     "eval_changed": ("变化的题", "Cases that changed"),
     "eval_better": ("变好", "better"),
     "eval_worse": ("变差", "worse"),
+    "rated": ("评过的回答", "Rated answers"),
+    "rated_line": (
+        "{good} 个好评，{bad} 个差评。好评连同引用的原文导出成评测用例；差评连同原因导出，由人补上标准答案。",
+        "{good} good, {bad} bad. Good ones become cases with the lines they cite; bad ones are listed with reasons.",
+    ),
+    "rated_cases": ("导出用例（{count}）", "Export cases ({count})"),
+    "rated_bad": ("导出差评（{count}）", "Export bad ones ({count})"),
     "stage_eval": ("评测", "evaluating"),
     "table_declared_family": ("事先声明的比较", "Declared family"),
     "table_everything_else_that_moved": ("其他变化", "Everything else that moved"),

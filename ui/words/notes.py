@@ -27,6 +27,8 @@ NOTES: Mapping[str, tuple[str, str]] = {
     "mentions": ("文中提到", "Mentioned here"),
     "mentioned_by": ("提到它的条目", "Mentioned by"),
     "similar": ("意思相近", "Near in meaning"),
+    "mind_map": ("思维导图", "Mind map"),
+    "mind_map_none": ("没有可以画的内容。", "There is nothing to draw."),
     "no_copies": ("没有发现重复的内容。", "Nothing is there twice."),
     "copies": ("相同的段落", "Equal passages"),
     "copies_hint": (
