@@ -4,7 +4,7 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.prompts import content
 from agents.prompts.example_data import data_broken
@@ -53,6 +53,7 @@ LABEL_LINE = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, 
 
 # "Answers have one sentence": where a reply holds several answers with their questions, it is said of each.
 _ANSWERS = re.compile(r"^\s*(?:答案?|A|Answer)\s*[:：]", re.MULTILINE)
+_ANSWERS_OF_MANY = re.compile(r"\s*(?:the )?answers\b", re.IGNORECASE)
 _OF_ANSWER = re.compile(r"\s*(?:the )?(?:answers?\b|答案)|不超过|至多|最多", re.IGNORECASE)
 
 
@@ -83,10 +84,24 @@ def example_findings(spec: Spec, examples: Sequence[Example]) -> list[Finding]:
 
     Rules in ``spec.implicated`` are in conflict with each other; no example can keep them all, so they are left out.
     """
+    read = without_misread(spec, examples)
     found: list[Finding] = []
     for index, example in enumerate(examples):
-        found += broken_rules(spec, example, index)
+        found += broken_rules(read, example, index)
     return found + list(_contradictory_pairs(examples))
+
+
+def without_misread(spec: Spec, examples: Sequence[Example]) -> Spec:
+    """The spec without the rules that every one of several examples breaks.
+
+    Somebody wrote the examples to keep the rules, so such a rule was more likely read wrongly. A form is read surely.
+    """
+    if len(examples) < 2:
+        return spec
+    broken = [{name for one in broken_rules(spec, example, 0) for name in one.rule_ids} for example in examples]
+    sure = {rule.id for rule in spec.rules if isinstance(rule.demand, Format | Languages)}
+    misread = frozenset.intersection(*(frozenset(names) for names in broken)) - sure
+    return replace(spec, implicated=spec.implicated | misread)
 
 
 def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
@@ -152,6 +167,8 @@ def _broken(rule: Rule, example: Example, spec: Spec) -> str:
 def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa: PLR0911 - one return per kind of demand
     demand = rule.demand
     if isinstance(demand, Length):
+        if _ANSWERS_OF_MANY.match(rule.text) and "\n" in text.strip() and not _ANSWERS.search(text):
+            return ""  # which part of a line is an answer cannot be told
         parts = _ANSWERS.split(text)[1:] if _OF_ANSWER.match(rule.text) and len(_ANSWERS.findall(text)) > 1 else [text]
         return next(
             (
@@ -361,6 +378,8 @@ def _fallback_shown(rules: Sequence[Rule], text: str, structure_form: str) -> st
     plain = text.strip().strip('"“”。.!！').casefold()
     if any(literal.strip("。.!！").casefold() == plain for literal in literals):
         return ""
+    if any(literal.casefold() in plain for literal in literals):
+        return None  # said within a longer reply, such as one of its lines
     unknown = [
         r.demand.literal
         for r in rules

@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.prompts import content, polarity
 from agents.prompts.lengths import bare_length_in, lengths_in
@@ -50,7 +50,7 @@ _LITERALS = (
     ("start", re.compile(r"\b(?:start|begin|open)s?(?:ning)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
                          + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:开头|开始|起头|打头)"
                          + r"|(?:开头|第一句|首句)[^“「\"，。]{0,8}" + _QUOTED.format("zh2"), re.IGNORECASE)),
-    ("end", re.compile(r"\b(?:end|finish|close|conclude)s?(?:ing)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
+    ("end", re.compile(r"\b(?:(?:end|finish|close|conclude)s?(?:ing)?|sign(?:ing)? off)\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
                        + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:结尾|结束|收尾|作结)"
                        + r"|(?:末尾|最后|结尾|文末|句末)[^“「\"，。]{0,14}" + _QUOTED.format("zh2"), re.IGNORECASE)),
     ("address", re.compile(r"\b(?:address|call|refer to)\b (?:the )?(?:users?|readers?|customers?|guests?|them)[^\"“.]{0,12}?" + _QUOTED.format("en")
@@ -152,16 +152,30 @@ def _rules_of(sentence: Statement) -> Iterator[tuple[Clause, _Found]]:
     ):
         yield whole, _Found(Kind.FALLBACK, fallback, 0, "")
         return
+    named = _named_field(sentence)
     negated, has_labels = False, bool(list(labels_in(sentence.text)))
     has_order = any({order.first, order.then}.isdisjoint("^$") for order in orders_in(sentence.text))
-    for clause in sentence.clauses:
+    for clause in sentence.clauses[1 if named else 0 :]:
         negated = negated and _is_list_item(clause.text)
         found = [one for one in _in_clause(clause.text, inherited=negated) if not _is_told(one, has_labels, has_order)]
         if bare := bare_length_in(clause.text, sentence.text[: clause.start - sentence.start]):
             found = [_Found(Kind.LENGTH, bare.length, bare.start, "")]
         negated = negated or (polarity.is_negated(clause.text) and not found_positive(found))
         for one in found:
-            yield clause, one
+            yield clause, replace(one, target=f"field:{named}") if named else one
+
+
+_FIELD_LINE = re.compile(r"^[`\"“]?(?P<name>[a-z_][a-z0-9_]{1,30})[`\"”]?\s*(?:\([^()]{1,20}\)\s*)?[:：]\s*\S")
+_NO_FIELD_NAMES = frozenset(
+    "label labels category categories class classes value values option options note important format output language tone style length answer reply response task role".split()
+)
+
+
+def _named_field(sentence: Statement) -> str:
+    """The field that a line such as "reason: at most 12 words" describes, or ""."""
+    match = _FIELD_LINE.match(sentence.text)
+    is_field = match and len(sentence.clauses) > 1 and match["name"] not in _NO_FIELD_NAMES
+    return match["name"] if match and is_field else ""
 
 
 def found_positive(found: list[_Found]) -> bool:
@@ -410,5 +424,5 @@ def _main_parts(sentences: list[Statement]) -> frozenset[str]:
         for match in _MAIN.finditer(sentence.text):
             found |= {name.removeprefix("zh_") for name, value in match.groupdict().items() if value}
     for sentence in sentences[:1]:
-        found |= {word.lower().rstrip("s") for word in re.findall(r"[A-Za-z]{4,}", sentence.text)}
+        found |= {word.lower().rstrip("s") for word in re.findall(r"[A-Za-z]{4,}|[\u4e00-\u9fff]", sentence.text)}
     return frozenset(found)
