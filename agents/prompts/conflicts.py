@@ -91,7 +91,7 @@ def _are_cases_of_two_things(one: Rule, other: Rule) -> bool:
     if not all(isinstance(rule.demand, Tone) and rule.demand.name in _CASES for rule in (one, other)):
         return False
     a, b = content.units(one.text) - _CASE_WORDS, content.units(other.text) - _CASE_WORDS
-    return not a & b
+    return bool(a and b) and not a & b
 
 
 _NOTHING_BUT = re.compile(

@@ -53,6 +53,7 @@ def polarity(clause: str, start: int, end: int, inherited: bool = False) -> Pola
     before = _DOUBLE.sub("", clause[:start])
     for match in _NEGATION.finditer(before):
         negated = not _is_closed(before[match.end() :], match[0])
+    negated = negated or bool(re.search(r"(?:不|勿|(?<![类级特分区识性个差判鉴辨])别)$", before))
     if _DOUBLE.search(clause[: start + 1]) and not _NEGATION.search(before):
         negated = False
     if negated:

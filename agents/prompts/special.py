@@ -194,6 +194,7 @@ _LABELS = (
     re.compile(rf"\b(?:one of(?: these| the following)?(?:(?: \w+)? (?:labels|categories|values|words|classes|options))?|(?:labels?|categor(?:y|ies)|classes|values|options|sentiment|priority|severity|status|type|level) (?:is|are|must be|should be|has to be|may be)(?: one of| either)?(?: these)?|either|allowed (?:labels|values|categories)|(?:labels?|categories|classes|values|options)(?=\s*[:：(（]|\s+(?:are|is)\b))\s*(?:[:：(（]|are|is)?\s*{_LIST}(?=\s*[.。;；)）,，\n]|$|\s+(?:and|based|for|depending|only)\b)", re.IGNORECASE),
     re.compile(rf"(?:只能|必须|应)?(?:是|为|从|回答|输出|填写?|取值(?:为|是)?|取|选自|属于|分(?:类)?(?:为|成|到))(?:以下|下列)?(?:类别|标签|几种)?[:：]?\s*{_LIST}\s*(?:之一|中(?:的一个|任选|选择?)|[两三四五六]者|其中之一|这?[两二三四五六七八][种类个者]|里(?:选|挑|取))"),
     re.compile(rf"(?:类别|标签|取值|可选值|分类|选项|情感|优先级|等级|级别|状态)(?:(?:只?有|包括|为|是|只能是|必须是|取值为)?[:：]|(?:只有|包括|分为|只能是|必须是|取值为|只能为))\s*{_LIST}(?=[。；;.]|$|\s*[（(])"),
+    re.compile(rf"(?:只能|必须|应)(?:填写?|取|是|为|选|写|用)[:：]?\s*{_LIST}(?=[。；;]|$)"),
 )  # fmt: skip
 
 

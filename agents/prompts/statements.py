@@ -193,7 +193,9 @@ def _condition(text: str) -> tuple[str, bool, int, int]:
             continue
         if _TASK_ITSELF.match(match["condition"].strip()):
             return "", False, match.end(), len(text)
-        return match["condition"].strip(), bool(match["exception"]), match.end(), len(text)
+        # "没有的信息" names its case by what follows the 的 as well.
+        tail = mark if number and (mark := match["mark"] or "").startswith("的") else ""
+        return (match["condition"] + tail).strip(), bool(match["exception"]), match.end(), len(text)
     body = text.rstrip("。.!！?？；; ")
     match = _TRAILING.search(body)
     if (
