@@ -1,7 +1,8 @@
+# ruff: noqa: ANN401 - DSPy is an optional package, its objects are untyped here
 """DSPy's optimisers as a source of versions: GEPA (Agrawal et al., 2025) or MIPROv2 (Opsahl-Ong et al., 2024).
 
 They see the training cases only; what they propose goes through the same guards, validation and held-out test as any
-other version. Both ask the model hundreds of times, which wants a GPU. Needs the extra: ``pip install 'mingbai[dspy]'``.
+other version. Both ask the model hundreds of times, which wants a GPU. The extra: ``pip install 'mingbai[dspy]'``.
 """
 
 from collections.abc import Callable, Iterator, Sequence

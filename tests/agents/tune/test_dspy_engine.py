@@ -1,5 +1,7 @@
 """DSPy's engines over the project's generator, where the extra is installed."""
 
+import json
+
 import pytest
 
 pytest.importorskip("dspy", reason="the extra dspy is not installed")
@@ -23,7 +25,8 @@ class Station(FakeGenerator):
         self.prompts.append("\n".join(message.text for message in request.messages))
         is_task = request.messages[0].text.startswith("You answer questions of travellers")
         says = "platform" in request.messages[0].text
-        return FakeStream(("On platform 2." if says else "At nine.") if is_task else f"[[ ## new_instruction ## ]]\n{BETTER}\n\n[[ ## completed ## ]]", cancel)
+        reply = "On platform 2." if says else "At nine."
+        return FakeStream(reply if is_task else json.dumps({"new_instruction": BETTER}), cancel)
 
 
 def judge(wanted, answer):
