@@ -64,7 +64,7 @@ def contradictions(rules: Sequence[Rule]) -> list[Finding]:
 
 def clash(one: Rule, other: Rule) -> str:
     """Why two rules exclude each other, or ""."""
-    if not meets(one, other):
+    if not meets(one, other) or _are_cases_of_two_things(one, other):
         return ""
     a, b = one.demand, other.demand
     if (
@@ -78,6 +78,20 @@ def clash(one: Rule, other: Rule) -> str:
         if reason:
             return reason
     return _clash_with_fixed_words(one, other) or _clash_with_fixed_words(other, one)
+
+
+_CASES = frozenset({"upper case", "lower case"})
+_CASE_WORDS = content.units(
+    "write put letters capital capitals upper lower case uppercase lowercase caps 大写 小写 字母 一律 全部"
+)
+
+
+def _are_cases_of_two_things(one: Rule, other: Rule) -> bool:
+    """Keywords in upper case and names in lower case are no contradiction."""
+    if not all(isinstance(rule.demand, Tone) and rule.demand.name in _CASES for rule in (one, other)):
+        return False
+    a, b = content.units(one.text) - _CASE_WORDS, content.units(other.text) - _CASE_WORDS
+    return bool(a and b) and not a & b
 
 
 _NOTHING_BUT = re.compile(
@@ -266,6 +280,8 @@ def _content_clash(a: Content, b: Content) -> str:  # noqa: PLR0911 - one return
     if banned.concept == "extra":
         is_extra = wanted.concept in EXTRA_TEXT - {"extra"} and not wanted.is_permission
         return "content: nothing else, and something else" if is_extra else ""
+    if (banned.concept, wanted.concept) == ("question_mark", "question"):
+        return "content: a question, and no question mark"
     if banned.concept != wanted.concept:
         return ""
     if not banned.concept:

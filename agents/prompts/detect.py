@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.prompts.conflicts import contradictions
-from agents.prompts.examples import Spec, example_findings, language_of
+from agents.prompts.example_language import language_of
+from agents.prompts.examples import Spec, example_findings
 from agents.prompts.rules import parse
 from agents.prompts.structure import structure_of
 from agents.prompts.structured import format_findings

@@ -4,10 +4,11 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.prompts import content
 from agents.prompts.example_data import data_broken
+from agents.prompts.example_language import WRONG_SCRIPT, language_broken, prose_of, stray_language
 from agents.prompts.lengths import count, things
 from agents.prompts.special import REFUSAL
 from agents.prompts.structure import Structure
@@ -15,7 +16,6 @@ from agents.prompts.surface import (
     breaks_ban,
     is_form,
     language_share,
-    languages_of,
     meets_demand,
     strip_fence,
 )
@@ -35,8 +35,6 @@ from agents.prompts.types import (
 )
 from rag.text import detect_language
 
-WRONG_SCRIPT = 0.5
-"""Below this share of the demanded language a turn is in another one; terms and names may stay in theirs."""
 _LABELLED = {
     "answer": r"^\s*(?:\*\*)?(?:answer|conclusion|verdict|result|答案|结论|结果|回答)(?:\*\*)?\s*[:：]",
     "explanation": r"^\s*(?:\*\*)?(?:reason(?:s|ing)?|explanation|rationale|why|理由|解释|原因|说明|推理|思路)(?:\*\*)?\s*[:：]",
@@ -53,6 +51,7 @@ LABEL_LINE = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, 
 
 # "Answers have one sentence": where a reply holds several answers with their questions, it is said of each.
 _ANSWERS = re.compile(r"^\s*(?:答案?|A|Answer)\s*[:：]", re.MULTILINE)
+_ANSWERS_OF_MANY = re.compile(r"\s*(?:the )?answers\b", re.IGNORECASE)
 _OF_ANSWER = re.compile(r"\s*(?:the )?(?:answers?\b|答案)|不超过|至多|最多", re.IGNORECASE)
 
 
@@ -66,27 +65,29 @@ class Spec:
     language: str = ""
 
 
-def language_of(prompt: str, rules: Sequence[Rule]) -> str:
-    """The language that prompt and replies share where no rule names one; "" where one does, or text is translated."""
-    is_named = any(isinstance(rule.demand, Languages) for rule in rules) or _TRANSLATION.search(prompt)
-    return "" if is_named else detect_language(prompt)
-
-
-_TRANSLATION = re.compile(r"\btranslat|翻译|译[成为文]|英[文语]|中文", re.IGNORECASE)
-_MIN_LETTERS = 12
-_STRAY = 0.2
-"""Less than this share of the common language, and more than a name or two in another one."""
-
-
 def example_findings(spec: Spec, examples: Sequence[Example]) -> list[Finding]:
     """Every rule that an assistant turn breaks, and pairs of examples that contradict each other.
 
     Rules in ``spec.implicated`` are in conflict with each other; no example can keep them all, so they are left out.
     """
+    read = without_misread(spec, examples)
     found: list[Finding] = []
     for index, example in enumerate(examples):
-        found += broken_rules(spec, example, index)
+        found += broken_rules(read, example, index)
     return found + list(_contradictory_pairs(examples))
+
+
+def without_misread(spec: Spec, examples: Sequence[Example]) -> Spec:
+    """The spec without the rules that every one of several examples breaks.
+
+    Somebody wrote the examples to keep the rules, so such a rule was more likely read wrongly. A form is read surely.
+    """
+    if len(examples) < 2:
+        return spec
+    broken = [{name for one in broken_rules(spec, example, 0) for name in one.rule_ids} for example in examples]
+    sure = {rule.id for rule in spec.rules if isinstance(rule.demand, Format | Languages)}
+    misread = frozenset.intersection(*(frozenset(names) for names in broken)) - sure
+    return replace(spec, implicated=spec.implicated | misread)
 
 
 def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
@@ -115,7 +116,7 @@ def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
         _finding(code, reason, (), example.assistant, index)
         for code, reason in data_broken(spec.structure, example.assistant)
     ]
-    if spec.language and (reason := _stray_language(spec, example)):
+    if spec.language and (reason := stray_language(spec.language, spec.structure, example)):
         found.append(_finding("other language", reason, (), example.assistant, index))
     return _one_per_code(found)
 
@@ -152,6 +153,8 @@ def _broken(rule: Rule, example: Example, spec: Spec) -> str:
 def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa: PLR0911 - one return per kind of demand
     demand = rule.demand
     if isinstance(demand, Length):
+        if _ANSWERS_OF_MANY.match(rule.text) and "\n" in text.strip() and not _ANSWERS.search(text):
+            return ""  # which part of a line is an answer cannot be told
         parts = _ANSWERS.split(text)[1:] if _OF_ANSWER.match(rule.text) and len(_ANSWERS.findall(text)) > 1 else [text]
         return next(
             (
@@ -162,7 +165,7 @@ def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa
             "",
         )
     if isinstance(demand, Languages):
-        return _language_broken(demand, _prose_of(text, spec.structure), user)
+        return language_broken(demand, prose_of(text, spec.structure), user)
     if isinstance(demand, Format):
         return _form_broken(demand, text)
     if isinstance(demand, Labels):
@@ -201,57 +204,6 @@ def _broken_piece(demand: object, text: str) -> str:
     return f"A line has {longest} {demand.unit}, more than {demand.high}." if longest > demand.high else ""
 
 
-def _language_broken(demand: Languages, text: str, user: str) -> str:
-    if demand.is_forbidden:
-        used = languages_of(text) & demand.codes
-        return f"It uses {', '.join(sorted(used))}, which is forbidden." if used else ""
-    codes = set(demand.codes)
-    if "mirror" in codes:
-        codes = {"zh" if language_share(user, "zh") >= WRONG_SCRIPT else "en"}
-        if not any(c.isalpha() for c in user):
-            return ""
-    shares = [language_share(text, code) for code in codes]
-    if not any(c.isalpha() for c in text) or max(shares) >= WRONG_SCRIPT:
-        return ""
-    return f"It is not in {' or '.join(sorted(codes))}."
-
-
-def _stray_language(spec: Spec, example: Example) -> str:
-    """Why a reply is in another language than its prompt and question, which nothing asks for, or ""."""
-    text = _prose_of(example.assistant, spec.structure)
-    is_text = sum(c.isalpha() for c in text) >= _MIN_LETTERS and languages_of(text)
-    is_asked = language_share(example.user, spec.language) >= WRONG_SCRIPT and any(c.isalpha() for c in example.user)
-    if not (is_text and is_asked) or language_share(text, spec.language) >= _STRAY:
-        return ""
-    return f"Prompt and question are in {spec.language}, the reply is not."
-
-
-def _prose_of(text: str, structure: Structure) -> str:
-    """The free text of a turn: the values of JSON that are no labels, without code."""
-    if structure.form != "json":
-        return re.sub(r"```.*?```|`[^`]*`", " ", text, flags=re.DOTALL)
-    try:
-        value = json.loads(strip_fence(text), strict=False)
-    except ValueError:
-        return ""
-    labelled = {one.name for one in structure.fields.values() if one.values}
-    return "\n".join(_strings(value, labelled))
-
-
-def _strings(value: object, skipped: set[str]) -> Iterator[str]:
-    if isinstance(value, str) and (
-        " " in value.strip() or len(value) > 8 or any("\u4e00" <= c <= "\u9fff" for c in value)
-    ):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item, skipped)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key not in skipped:
-                yield from _strings(item, skipped)
-
-
 def _form_broken(demand: Format, text: str) -> str:
     fits = is_form(text, demand.name)
     if fits is None or (demand.name == "markdown" and not demand.is_forbidden):
@@ -268,7 +220,7 @@ def _is_label_only(rules: Sequence[Rule]) -> bool:
     return is_label or any(isinstance(d, Content) and d.concept == "extra" for d in demands)
 
 
-def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:
+def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:  # noqa: PLR0911 - one return per kind
     if demand.is_permission:
         return ""
     if demand.is_literal:
@@ -361,6 +313,8 @@ def _fallback_shown(rules: Sequence[Rule], text: str, structure_form: str) -> st
     plain = text.strip().strip('"“”。.!！').casefold()
     if any(literal.strip("。.!！").casefold() == plain for literal in literals):
         return ""
+    if any(literal.casefold() in plain for literal in literals):
+        return None  # said within a longer reply, such as one of its lines
     unknown = [
         r.demand.literal
         for r in rules

@@ -37,7 +37,9 @@ _LEADING = (
         r"(?P<mark>的时候|之时|时候|的情况下|情况下|时|的话|的地方|的部分|的信息|的内容|的字段|处|以外|之外|外|的问题|的提问|的用户|的输入)?[，,:：]\s*(?:那么|则|就|才)?",
     ),
 )
-_ZH_OPENERS = re.compile(r"如果|若|假如|要是|当|一旦|倘若|遇到|碰到|只有|只要|对|针对|凡|除非|除了")
+_ZH_OPENERS = re.compile(
+    r"如果|若|假如|要是|当|一旦|倘若|遇到|碰到|只有|只要|对|针对|凡|除非|除了|(?:用户|客人|读者|客户|学生|顾客|对方)(?:问到|问起|问的|询问|提到|要求|没有给|没给|不)"
+)
 # "Name the main problems, three at most" begins like a condition in Chinese ("…的问题，") and is none.
 _IMPERATIVE_ZH = re.compile(
     r"(?:先|再|请|最后)?(?:指出|找出|列出|写出?|给出|说明|总结|提出|解答|修正|归纳|保留|选出?|挑出?|概括|整理|提取|抽取)"
@@ -191,7 +193,9 @@ def _condition(text: str) -> tuple[str, bool, int, int]:
             continue
         if _TASK_ITSELF.match(match["condition"].strip()):
             return "", False, match.end(), len(text)
-        return match["condition"].strip(), bool(match["exception"]), match.end(), len(text)
+        # "没有的信息" names its case by what follows the 的 as well.
+        tail = mark if number and (mark := match["mark"] or "").startswith("的") else ""
+        return (match["condition"] + tail).strip(), bool(match["exception"]), match.end(), len(text)
     body = text.rstrip("。.!！?？；; ")
     match = _TRAILING.search(body)
     if (

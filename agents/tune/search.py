@@ -99,6 +99,7 @@ class _Run(Generic[C]):
             raise UsageError(f"{len(self.cases)} cases need a budget of at least {needed} metric calls.")
         guards = Guards(self.original, (text for case in self.cases for text in texts_of(case)))
         best, stopped = self.original, "nothing is left to try"
+        self._mean(self.original, validation)  # what the search may not spend
         try:
             while (better := self._round(best, source(best), guards, train, validation)) is not None:
                 best = better

@@ -188,7 +188,7 @@ def test_usage_errors(fake_generator):
 
 @pytest.mark.model
 def test_what_a_real_model_concludes_is_what_it_wrote_and_was_checked(small_engine):
-    """Which number a 0.5B model reaches differs between processors; that answer and outcome follow from its text does not."""
+    """Which number a 0.5B model reaches differs between processors; that its answer follows from its text does not."""
     agent = Reasoner(small_engine, limits=Limits(seconds=120))
     question = "小明有 3 个苹果，又买了 5 个，一共有几个？"
     result = agent.solve(question)
