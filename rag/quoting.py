@@ -68,10 +68,10 @@ def explaining_first(candidates: Sequence[Quote], sentences: Sequence[Sentence],
 
     The second step of a two-step question lies far from its words: what the named thing is stands in its own entry.
     """
-    names = Names(fold(name) for quote in candidates for name in _names(quote.passage))
+    names = Names(fold(name) for quote in candidates for name in quote.passage.names)
     said = "\n".join(fold(sentence.text) for sentence in sentences)
     fresh = {match.key for match in names.every(said)} - {match.key for match in names.every(fold(question))}
-    explains = [quote for quote in candidates if fresh & {key_of(fold(name)) for name in _names(quote.passage)}][:1]
+    explains = [quote for quote in candidates if fresh & {key_of(fold(name)) for name in quote.passage.names}][:1]
     return [*explains, *(quote for quote in candidates if quote not in explains)]
 
 
@@ -87,10 +87,6 @@ def unsaid(candidates: Sequence[Quote], sentences: Sequence[Sentence], count: in
             chosen.append(quote)
             said = union((said, features(quote.text)))
     return chosen
-
-
-def _names(passage: Passage) -> list[str]:
-    return [name for name in (passage.entry, *passage.aliases) if name.strip()]
 
 
 def _parts(passage: Passage) -> Iterator[tuple[int, int, float]]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from rag.evidence import EvidenceSentence, Features, features, is_foreign, to_citation, union, without_repeats
-from rag.names import is_misspelt
+from rag.names import Names, is_misspelt, key_of
 from rag.text import fold, split_sentences
 from rag.types import Citation
 
@@ -101,6 +101,22 @@ def _is_repeated(clause: str, question: str) -> bool:
     return bool(said) and not named and len(fresh) <= MAX_NEW_IN_PREAMBLE * len(said)
 
 
+def without_rivals(text: str, question: str, evidence: Sequence[EvidenceSentence]) -> Sequence[EvidenceSentence]:
+    """The evidence for a sentence about one of several compared entries: what stands below another one is none.
+
+    Small models give A what the notes say of B. A sentence that names none of the entries, or a question that
+    names fewer than two, leaves all the evidence.
+    """
+    titles = {e.passage.rank: frozenset(key_of(fold(name)) for name in e.passage.names) for e in evidence}
+    names = Names(fold(name) for e in evidence for name in e.passage.names)
+    said, asked = ({match.key for match in names.every(fold(one))} for one in (text, question))
+    compared = {keys for keys in titles.values() if keys & asked}
+    if len(compared) < 2 or not any(keys & said for keys in compared):
+        return evidence
+    rivals = {keys for keys in compared if not keys & said}
+    return [sentence for sentence in evidence if titles[sentence.passage.rank] not in rivals]
+
+
 def align(novel: frozenset[str], claim: Features, evidence: Sequence[EvidenceSentence]) -> list[EvidenceSentence]:
     """The evidence sentences that cover the novel units best, greedily; ties go to what resembles the whole claim."""
     left = novel
@@ -137,6 +153,7 @@ def judge_sentence(
     """
     if _repeats(text, question):
         return Verdict(False, (), 0.0, "repeats the question")
+    evidence = without_rivals(text, question, evidence)
     claim = features(text)
     asked = features(question)
     novel = (features(without_repeats(text, question)).units - asked.units) or claim.units

@@ -151,6 +151,11 @@ class Passage:
     also_at: tuple[SourceSpan, ...] = ()
     focus: tuple[Focus, ...] = ()
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its entry."""
+        return tuple(name for name in (self.entry, *self.aliases) if name.strip())
+
     @classmethod
     def of(
         cls,

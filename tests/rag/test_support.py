@@ -169,6 +169,21 @@ def test_a_name_answers_a_description_only_when_its_entry_is_near():
     assert "nearer" in wrong.reason
 
 
+def test_what_the_notes_say_of_one_compared_entry_is_no_evidence_for_the_other():
+    question = "石榴网络和桃花网络各有几层？"
+    notes = [
+        entry("石榴网络", "石榴网络由八层残差堆成。", similarity=0.6),
+        entry("桃花网络", "它有二十层，逐层变窄。", similarity=0.6),
+    ]
+    notes = [replace(note, rank=rank) for rank, note in enumerate(notes, 1)]
+    swapped = judge_sentence("石榴网络有二十层，逐层变窄。", evidence_sentences(notes), question=question)
+    assert not swapped.supported
+    right = judge_sentence("桃花网络有二十层，逐层变窄。", evidence_sentences(notes), question=question)
+    assert [c.entry for c in right.citations] == ["桃花网络"]
+    alone = judge_sentence("石榴网络有二十层，逐层变窄。", evidence_sentences(notes), question="石榴网络有几层？")
+    assert alone.supported
+
+
 def entry(title, body, *, similarity):
     text = f"### {title}\n{body}"
     focus = (Focus(100, 100 + len(text), similarity), Focus(100 + len(text) - len(body), 100 + len(text), similarity))
