@@ -134,6 +134,9 @@ class ScriptedNotebook:
         names = ["甲", "子丑", "丙丁", "**戊己**", "庚辛"]
         return iter([Entry("a.md", name, (), (name,), 0, 1, 2, is_empty=name == "庚辛") for name in names])
 
+    def search(self, question, k=None):
+        return []
+
     def stream(self, question, mode, history):
         self.streams.append(ScriptedStream(self, question, mode, history))
         return self.streams[-1]

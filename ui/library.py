@@ -208,7 +208,8 @@ def warm(notebook: "Notebook") -> None:
         ModelError: one is missing or wrong.
     """
     _ = notebook.generator
-    notebook.embedder.embed_query("warm up")
+    # Chinese and English: the embedder, the words of the lexical leg and the names are all read for it.
+    notebook.search("预热 warm up", 1)
 
 
 def facts_of(notebook: "Notebook") -> Facts:

@@ -25,7 +25,9 @@ _WATCH = """selectors => { window.seen = {}; const start = performance.now(); co
     for (const [name, selector] of Object.entries(selectors))
         if (!(name in window.seen) && document.querySelector(selector))
             window.seen[name] = performance.now() - start; };
-    new MutationObserver(look).observe(document.body, {childList: true, subtree: true, characterData: true}); }"""
+    window.watching?.disconnect();
+    window.watching = new MutationObserver(look);
+    window.watching.observe(document.body, {childList: true, subtree: true, characterData: true}); }"""
 _STAGES = {
     "stage": ".st-key-mb-last .mb-step",
     "token": ".st-key-mb-last .mb-draft, .st-key-mb-last .mb-sentence",
@@ -45,7 +47,10 @@ def main() -> None:
         browser() as launched,
     ):
         server = int((Path(home) / "server.pid").read_text())
-        rows = list(_figures(launched, address, server, asked.questions))
+        rows = []
+        for row in _figures(launched, address, server, asked.questions):
+            sys.stderr.write(f"{row[0]}: {row[1]}\n")
+            rows.append(row)
     block = _block(rows)
     sys.stdout.write(block)
     if asked.readme:
@@ -76,7 +81,9 @@ def _figures(launched: object, address: str, server: int, questions: int) -> Ite
     yield (
         "page on top of the engine",
         f"{over * 1000:.0f} ms ({share:.1%})",
-        (f"an answer of {statistics.median(alone):.1f} s, seen whole in the browser against read from the stream"),
+        (
+            f"an answer of {statistics.median(alone):.1f} s, seen whole in the browser against the writing alone; search included"
+        ),
     )
     one.close()
     yield from _memory(launched, address, server, questions)
@@ -87,7 +94,9 @@ def _paint(launched: object, address: str) -> float:
     one = Window(launched, address)
     one.page.goto(address, wait_until="domcontentloaded")
     one.page.locator(".mb-facts").wait_for(state="attached")
-    found = one.page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime")
+    paint = "performance.getEntriesByName('first-contentful-paint')[0]"
+    one.page.wait_for_function(f"{paint} !== undefined")
+    found = one.page.evaluate(f"{paint}.startTime")
     one.close()
     return float(found)
 

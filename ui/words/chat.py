@@ -23,7 +23,6 @@ CHAT: Mapping[str, tuple[str, str]] = {
     "no_chats": ("还没有对话。", "No chats yet."),
     "find_chat": ("搜索对话…", "Search the chats…"),
     "no_chat_found": ("没有找到这样的对话。", "No chat holds these words."),
-    "rate": ("这个回答怎么样？", "How is this answer?"),
     "rate_reason": ("哪里不对？（可不填）", "What is wrong? (optional)"),
     "rate_kept": ("记下了，可以在“评测”页导出成用例。", "Noted; the page Evals exports it as a case."),
     "untitled": ("未命名", "Untitled"),
