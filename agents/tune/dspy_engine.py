@@ -71,7 +71,7 @@ def _compiled(
         trials = max(calls // max(len(train) - half, 1), 1)
         best = search.compile(
             student, trainset=train[:half], valset=train[half:], num_trials=trials, minibatch=False,
-            max_bootstrapped_demos=0, max_labeled_demos=2,
+            max_bootstrapped_demos=2, max_labeled_demos=2,
         )  # fmt: skip
     shown = tuple(Example(demo["question"], demo.get("answer") or demo["wanted"]) for demo in best.demos)
     return Program(best.signature.instructions, shown)

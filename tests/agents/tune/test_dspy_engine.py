@@ -1,6 +1,7 @@
 """DSPy's engines over the project's generator, where the extra is installed."""
 
 import json
+import re
 
 import pytest
 
@@ -26,22 +27,30 @@ class Station(FakeGenerator):
         is_task = request.messages[0].text.startswith("You answer questions of travellers")
         says = "platform" in request.messages[0].text
         reply = "On platform 2." if says else "At nine."
-        return FakeStream(reply if is_task else json.dumps({"new_instruction": BETTER}), cancel)
+        return FakeStream(reply if is_task else self._proposed(request.messages[-1].text), cancel)
+
+    def _proposed(self, asked):
+        """GEPA wants JSON, MIPROv2 sections; both name the fields that they wait for."""
+        sections = re.findall(r"`\[\[ ## (\w+) ## \]\]`", asked)
+        if not sections:
+            return json.dumps({"new_instruction": BETTER})
+        return "\n\n".join(f"[[ ## {name} ## ]]\n{BETTER}" for name in sections)
 
 
 def judge(wanted, answer):
     return Feedback(float(wanted in answer), "" if wanted in answer else "It lacks the platform.")
 
 
-def test_what_gepa_proposes_is_kept_when_validation_and_guards_agree():
+@pytest.mark.parametrize("engine", ["gepa", "mipro"])
+def test_what_dspy_proposes_is_kept_when_validation_and_guards_agree(engine):
     generator = Station()
     metric = AnswerMetric(generator, judge)
-    versions = dspy_versions(metric, CASES, calls=40)
+    versions = dspy_versions(metric, CASES, engine=engine, calls=40)
     tuned = optimize(PROMPT, CASES, metric, Budget(), versions=versions)
-    assert tuned.program == Program(BETTER)
+    assert tuned.program.prompt == BETTER
     assert tuned.validation == (0.0, 1.0)
     assert (tuned.test.before, tuned.test.after) == (0.0, 1.0)
-    assert [trial.origin for trial in tuned.trials] == ["gepa"]
+    assert [trial.origin for trial in tuned.trials] == [engine]
 
 
 def test_dspy_never_sees_validation_or_held_out_cases():
