@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from agents.prompts import content, polarity
+from agents.prompts.cues import FORMAT_CUE, INPUT, LANGUAGE_AFTER, LANGUAGE_CUE, ONLY, POSITIVE, SUBJECT
 from agents.prompts.lengths import bare_length_in, lengths_in
 from agents.prompts.lexicon import STRUCTURED, concepts_in, formats_in, languages_in, opposite_tones, tones_in
 from agents.prompts.limits import limits_in
@@ -14,38 +15,6 @@ from agents.prompts.special import case_of, fallback_of, labels_in, orders_in, p
 from agents.prompts.statements import Clause, Statement, statements
 from agents.prompts.types import Content, Demand, Format, Kind, Labels, Languages, Pattern, Rule, Tone
 
-_LANGUAGE_CUE = re.compile(
-    r"(?:\b(?:in|into|to|use|using|only|as|speak|write|plain|simple|never|no|not|avoid|any|and|or|both|than|of|with)|用|以|使用|为|成|说|写|是|和|或|及|、|不要|禁止|出现|含有?|含|夹杂|的|只|仅)\s*(?:clear |simple |fluent |good |natural |the )?$",
-    re.IGNORECASE,
-)
-_LANGUAGE_AFTER = re.compile(
-    r"^\s*(?:only\b|answers?\b|repl(?:y|ies)\b|words?\b|回答|作答|输出|撰写|书写|回复|写|表达|解释|说明|呈现|答复|给出|描述|概括|总结|翻译|单词|词|字母?|[,，。.]|$)",
-    re.IGNORECASE,
-)
-_SUBJECT = re.compile(
-    r"\b(?:users?|questions?|customers?|notes?|inputs?|documents?|texts?|materials?|sources?|readers?)\b[^,.]{0,16}\b(?:is|are|writes?|asks?|comes?|may be|can be|will be)\b|\b(?:from|the|given|an?|this)\s+$|"
-    r"(?:用户|问题|笔记|原文|输入|材料|资料|读者|文档)[^,，。]{0,8}(?:是|为|可能|会)|(?:把|将|给出的?|下面的?|这段)\s*$",
-    re.IGNORECASE,
-)
-_FORMAT_CUE = re.compile(
-    r"(?:\b(?:as|in|into|to|return|output|respond|reply|answer|format(?:ted)?|use|using|give|write|produce|only|valid|single|one|be|is|generate|provide|emit|present|a|an|with|no|not|never|avoid|any|without|contain|or|and|than|plain|of|add|include|prefer|follow|render)|"
-    r"输出|返回|用|以|按|写成|给出|整理成|使用|为|是|一个|合法的?|有效的?|成|不要|禁止|任何|只|仅|严格|标准的?|采用|呈现|和|或|列成|做成|组织成|单个|必须|不得|出现|带|含|生成|提供|回复|回答|不|、|请|分|制作|的|嵌套|避免|放进|放到|放入|放在|置于|装在|存成|以下|下面|下述|the following|装进|转成|转换成|变成|填入|填进|整理为|存为|包成|里用|以标准)\s*$",
-    re.IGNORECASE,
-)
-_INPUT = re.compile(
-    r"(?:\bfrom (?:the |a |this )?|\b(?:given|input|the user'?s|this|that|reads?|parse) (?:the |a )?|(?:给定|输入|读取|解析|收到)(?:的|一[个份])?)\s*$",
-    re.IGNORECASE,
-)
-_ONLY = re.compile(
-    r"\b(?:only|just|nothing (?:but|else)|solely|exclusively|no other text|and nothing more|strictly)\b|只(?!有|要)|仅(?!有)|(?:不要|不得|没有|无|禁止)(?:有|输出|添加|加|写)?(?:任何)?(?:其他|其它|额外|多余|别的)",
-    re.IGNORECASE,
-)
-_POSITIVE = re.compile(
-    r"\b(?:include|add|give|provide|use|cite|mention|end|finish|conclude|close|start|begin|open|write|list|show|state|explain|quote|define|ask|repeat|restate|must|should|always|need|have to|contain|put|append|insert|attach|"
-    r"name|apologi[sz]e|greet|summari[sz]e|draw|rely|base|supplement|fill|describe|spell|wrap|link|reference|recommend|suggest|offer|justify|walk|work|think|reason|estimate|guess|speculate|make|tell|invite|sprinkle|insert|mark|place|with|follow|rephrase|every|each|accompan\w+|support|back|feature|highlight|embed|reveal|disclose)\b|"
-    r"包含|包括|加上|加入|添加|附上?|给出|提供|使用|用|写|标出|标注|注明|标明|引用|列出?|说明|解释|展示|复述|重复|重述|开头|结尾|必须|务必|应|要|需|总是|始终|每|先|最后|放|举|带上?|补充|道歉|致歉|问候|打招呼|寒暄|总结|归纳|结合|依靠|依据|发挥|反问|追问|提出|猜|推测|估计|编|类比|比喻|插入|点缀|加粗|称赞|夸|透露|报|请|以|采用|保留|叙述|推荐",
-    re.IGNORECASE,
-)
 _QUOTED = r"(?:[\"“「『'](?P<{0}>[^\"”」』\n]{{1,80}})[\"”」』'])"
 _LITERALS = (
     ("start", re.compile(r"\b(?:start|begin|open)s?(?:ning)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
@@ -194,7 +163,7 @@ def _is_told(found: _Found, has_labels: bool, has_order: bool) -> bool:
 
 def _is_list_item(text: str) -> bool:
     turns = re.match(r"\s*(?:but|and (?:always|then)|而|只|请|并|直接)", text, re.IGNORECASE)
-    return len(text) < 30 and not turns and not _POSITIVE.match(text.strip())
+    return len(text) < 30 and not turns and not POSITIVE.match(text.strip())
 
 
 _LABEL_SUBJECT = re.compile(
@@ -257,9 +226,9 @@ def _languages(text: str, inherited: bool) -> Iterator[_Found]:
     at = 0
     for code, start, end in languages_in(text):
         before, after = text[:start], text[end:]
-        is_cued = _LANGUAGE_CUE.search(before) or (_LANGUAGE_AFTER.match(after) and not before.strip())
-        is_asked = _LANGUAGE_AFTER.match(after) and re.search(r"用|use|only|no\b|不", before)
-        if code != "mirror" and (not is_cued or _SUBJECT.search(before)) and not is_asked:
+        is_cued = LANGUAGE_CUE.search(before) or (LANGUAGE_AFTER.match(after) and not before.strip())
+        is_asked = LANGUAGE_AFTER.match(after) and re.search(r"用|use|only|no\b|不", before)
+        if code != "mirror" and (not is_cued or SUBJECT.search(before)) and not is_asked:
             continue
         said = polarity.polarity(text, start, end, inherited)
         if said is Polarity.NOT:
@@ -278,8 +247,8 @@ def _formats(text: str, inherited: bool) -> Iterator[_Found]:
         if any(other != name and a <= start and end <= b and (b - a) > (end - start) for other, a, b in spans):
             continue
         is_nothing_else = bool(_BESIDES_BEFORE.search(before) or _BESIDES_AFTER.match(text[end:]))
-        is_named = not before.strip() or is_nothing_else or _FORMAT_CUE.search(before)
-        if _INPUT.search(before) or not is_named:
+        is_named = not before.strip() or is_nothing_else or FORMAT_CUE.search(before)
+        if INPUT.search(before) or not is_named:
             continue
         said = polarity.polarity(text, start, end, inherited)
         if said is Polarity.MAY:
@@ -291,7 +260,7 @@ def _formats(text: str, inherited: bool) -> Iterator[_Found]:
         if _AROUND_AFTER.match(text[end:]) or _AROUND_BEFORE.search(before):
             yield _Found(Kind.REQUIRED, Content("closing"), start, "")
             continue
-        is_only = bool(_ONLY.search(text)) and said is Polarity.MUST
+        is_only = bool(ONLY.search(text)) and said is Polarity.MUST
         yield _Found(Kind.FORMAT, Format(name, said is Polarity.NOT, is_only), start)
         if is_only and (name in STRUCTURED or name == "label"):
             yield _Found(Kind.FORBIDDEN, Content("extra", is_forbidden=True), start, "")
@@ -356,7 +325,7 @@ def _is_named_part(text: str, one: _Found, found: list[_Found]) -> bool:
     has_form = any(other.kind in (Kind.LENGTH, Kind.FORMAT, Kind.LANGUAGE) for other in found) and not _VERB.match(
         text[one.at :]
     )
-    return bool(_FIELD_LIST.search(text)) or (has_form and not _POSITIVE.search(text[: one.at]))
+    return bool(_FIELD_LIST.search(text)) or (has_form and not POSITIVE.search(text[: one.at]))
 
 
 def _limits(text: str, inherited: bool) -> Iterator[_Found]:
@@ -376,7 +345,7 @@ def _contents(text: str, inherited: bool) -> Iterator[_Found]:
             said = (
                 Polarity.NOT if re.match(r"no", text[start:end], re.IGNORECASE) or polarity.is_negated(text) else said
             )
-        if said is Polarity.MUST and (concept == "extra" or not _POSITIVE.search(text[:end])):
+        if said is Polarity.MUST and (concept == "extra" or not POSITIVE.search(text[:end])):
             continue
         kind = Kind.FORBIDDEN if said is Polarity.NOT else Kind.REQUIRED
         field = polarity.field_in(text)
