@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from evals.agents.cli import app as agents_app
+from evals.cli_bench import bench
 from evals.cli_fit import fit_gate
 from evals.cli_redteam import redteam
 from evals.prompts.cli import prompts
@@ -42,6 +43,7 @@ app.add_typer(agents_app, name="agents")
 app.command()(prompts)
 app.command("fit-gate")(fit_gate)
 app.command()(redteam)
+app.command()(bench)
 
 RunPath = Annotated[Path, typer.Argument(help="A run file.", metavar="RUN")]
 Cases = Annotated[Path, typer.Option("--cases", help="Questions, one JSON object a line.")]
@@ -194,20 +196,6 @@ def full(*, judge: Judge = "lexical", readme: Readme = None, overrides: Override
     for written in _write_report(scored, notes, folder=path.parent, stem=path.stem, readme=readme):
         typer.echo(written)
     check_errors(scored)
-
-
-@app.command()
-def bench(notes: Notes = NOTES, *, readme: Readme = None, overrides: Overrides = None) -> None:
-    """Measure ingest, search and answers on this machine and print a table; minutes."""
-    from evals import bench as speed
-    from evals.report import rewrite_block
-    from evals.session import settings_with
-
-    figures = speed.measure(notes, settings_with(tuple(overrides or ())), lambda step: typer.echo(step, err=True))
-    block = speed.block(figures, f"`{notes.name}`")
-    typer.echo(block)
-    if readme is not None:
-        rewrite_block(readme, (speed.BEGIN, speed.END), block)
 
 
 def main() -> None:

@@ -76,7 +76,7 @@ class Rungs:
         chosen: dict[str, Passage] = {}
         for group, evidence in zip(case.gold, case.case.evidence, strict=True):
             chunks = (chunk for span in group for chunk in self._by_file.get(span.file, ()))
-            passage = next((p for p in map(_as_passage, chunks) if holds_any(p, (group,))), None)
+            passage = next((p for p in map(Passage.of, chunks) if holds_any(p, (group,))), None)
             if passage is None:
                 raise ValueError(
                     f"Case {case.case.id}: no chunk holds the quote {evidence.quote!r} of {evidence.file}."
@@ -145,25 +145,6 @@ def _by_case(scored: Scored, condition: str) -> dict[str, Row]:
 def _percent(values: Iterable[float | None]) -> str:
     defined = [value for value in values if value is not None]
     return f"{sum(defined) / len(defined):.2f}" if defined else DASH
-
-
-def _as_passage(chunk: Chunk) -> Passage:
-    return Passage(
-        rank=1,
-        chunk_id=chunk.chunk_id,
-        file=chunk.file,
-        entry=chunk.entry,
-        start=chunk.start,
-        end=chunk.end,
-        score=1.0,
-        found_by={},
-        text=chunk.text,
-        line_start=chunk.line_start,
-        line_end=chunk.line_end,
-        path=chunk.path,
-        aliases=chunk.aliases,
-        also_at=chunk.also_at,
-    )
 
 
 def _ranked(passages: Sequence[Passage]) -> list[Passage]:

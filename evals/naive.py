@@ -48,7 +48,10 @@ class NaivePipeline:
         """The nearest chunks; every leg is the dense one."""
         similar = self._embedded() @ self._notebook.embedder.embed_query(question)
         best = np.argsort(-similar, kind="stable")[:k]
-        return [_passage(self._chunks[row], rank, float(similar[row])) for rank, row in enumerate(best, 1)]
+        return [
+            Passage.of(self._chunks[row], rank=rank, score=float(similar[row]), found_by={Leg.DENSE: rank})
+            for rank, row in enumerate(best, 1)
+        ]
 
     def ask(self, question: str, mode: ModeName = "rag") -> Answer:
         """Answer from the four nearest chunks; the mode is not known here."""
@@ -108,10 +111,3 @@ def _fixed(file: str, text: str) -> Iterable[Chunk]:
         end = min(start + CHUNK_CHARS, len(text))
         lines = 1 + text.count("\n", 0, start), 1 + text.count("\n", 0, end)
         yield Chunk(f"{file}#{number}", file, "", (), (), start, end, *lines, text[start:end])
-
-
-def _passage(chunk: Chunk, rank: int, score: float) -> Passage:
-    return Passage(
-        rank, chunk.chunk_id, chunk.file, "", chunk.start, chunk.end, score, {Leg.DENSE: rank}, chunk.text,
-        chunk.line_start, chunk.line_end,
-    )  # fmt: skip

@@ -19,17 +19,20 @@ PLOTTED = {
 STYLE = """
 body{font:15px/1.6 system-ui,"Noto Sans CJK SC",sans-serif}
 body{max-width:70rem;margin:2rem auto;padding:0 1rem;color:#1c2024}
-table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-variant-numeric:tabular-nums}
+table{border-collapse:collapse;margin:.5rem 0 1.5rem;font-variant-numeric:tabular-nums;display:block;overflow-x:auto}
 th,td{border-bottom:1px solid #d8dce2;padding:.25rem .7rem;text-align:left;vertical-align:top}
 .note,.origin{color:#5b6470;font-size:.9em}.warning{background:#fff3d6;padding:.6rem 1rem;border-radius:.3rem}
-figure{margin:1rem 0}figcaption{font-weight:600}svg text{font-size:12px;fill:#1c2024}svg .tick{fill:#5b6470}
+.plots{display:flex;flex-wrap:wrap;gap:1rem 2rem}svg{max-width:100%;height:auto}
+figure{margin:0}figcaption{font-weight:600;margin-bottom:.4rem}
+svg text{font-size:12px;fill:#1c2024}svg .tick{fill:#5b6470}
 svg circle{fill:#1f6feb}svg .bar{stroke:#1f6feb;stroke-width:3;opacity:.45}svg .grid{stroke:#d8dce2}
 svg polyline{fill:none;stroke:#1f6feb;stroke-width:2}svg .frame{fill:none;stroke:#d8dce2}
 details{border:1px solid #d8dce2;border-radius:.3rem;padding:.4rem .8rem;margin:.4rem 0}summary{cursor:pointer}
 pre{white-space:pre-wrap;background:#f6f7f9;padding:.5rem;margin:.3rem 0}.gold{border-left:4px solid #2da44e}
 .bad{color:#b42318}.good{color:#1a7f37}
 @media(prefers-color-scheme:dark){body{background:#14171a;color:#e6e8eb}pre{background:#1e2226}
-.warning{background:#4a3a10}svg text{fill:#e6e8eb}th,td,details{border-color:#3a4047}}
+.warning{background:#4a3a10}svg text{fill:#e6e8eb}
+.bad{color:#ff8f85}.good{color:#6fd08c}th,td,details{border-color:#3a4047}}
 """
 
 
@@ -39,7 +42,7 @@ def page(scored: Scored, notes: Sequence[str] = ()) -> str:
         "<h1>Evaluation</h1>",
         f"<p class=origin>{html.escape(origin(scored))}</p>",
         *(f"<p class=warning>{html.escape(note)}</p>" for note in notes),
-        *_plots(scored),
+        f"<div class=plots>{''.join(_plots(scored))}</div>",
         *(table.html() for table in tables(scored)),
         "<h2>Worst cases</h2>",
         *(_case(scored, row) for row in worst(scored)),

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 from evals.metrics.statistics import Estimate
 
-WIDTH = 640
-LABEL_WIDTH = 220
+WIDTH = 480
+LABEL_WIDTH = 80
 ROW_HEIGHT = 22
 CURVE_SIZE = 280
 MARGIN = 40

@@ -3,6 +3,10 @@
 RCG: let the model read the passages, decide from several signals whether they hold the answer, then show only what
 they support, and the notes' own words beside it. Nothing counts as shown before that decision.
 RAG: mark every sentence as cited or as the model's own. ROG: the model alone, and the answer says so.
+
+Everything that is asked about a draft (is it backed, is this sentence backed) follows the prompt that it was written
+from, so the engine reads the notes once. That is also why sentences are checked when the draft is complete: a
+question to the model would wait for the generation that it interrupts.
 """
 
 import threading
@@ -15,13 +19,15 @@ from rag.conflict import conflicts
 from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
 from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages
-from rag.protocols import GenerationRequest, GenerationStream, Generator
-from rag.quoting import quotes, unsaid
+from rag.protocols import GenerationRequest, Generator
+from rag.quoting import explaining_first, quotes, unsaid
 from rag.settings import Settings
 from rag.sufficiency import probability, signals
-from rag.support import Verdict, clean_sentence, judge_sentence
-from rag.text import detect_language, split_sentences
+from rag.support import Verdict, draft_sentences, judge_sentence
+from rag.text import detect_language
 from rag.types import Answer, Checked, Draft, Event, Mode, Passage, Sentence, Span, Stage, State, Support
+
+_CANCELLED = "The answer was cancelled. Ask again when you like."
 
 
 @dataclass(slots=True)
@@ -99,9 +105,13 @@ class Answering:
         """Run the stages of the mode."""
         if self.mode is Mode.RCG:
             yield from self._only_from_notes()
-        else:
-            yield Stage("write", {"passages": len(self.passages)})
-            yield from self._write()
+            return
+        yield Stage("write", {"passages": len(self.passages)})
+        yield from self._write()
+        if self.mode is Mode.RAG:
+            yield Stage("check", {"passages": len(self.passages)})
+        for text in draft_sentences(self._draft, self.question):
+            yield from map(Checked, self._check(text))
 
     def _only_from_notes(self) -> Iterator[Event]:
         self.state = State.REFUSED
@@ -112,6 +122,9 @@ class Answering:
         yield Stage("judge", {"passages": len(self.passages)})
         if not self._may_show():
             return
+        yield Stage("check", {"passages": len(self.passages)})
+        for text in draft_sentences(self._draft, self.question):
+            self._check(text)
         self._quote()
         if self.book.sentences:
             self.state = State.ANSWERED
@@ -159,19 +172,23 @@ class Answering:
 
     def _verified(self) -> float:
         """The model's probability that the draft is backed by the passages and answers the question."""
-        if not self._draft.strip():
-            return 0.0
-        values = {
-            "passages": render_passages(self.passages),
-            "question": self.question,
-            "answer": defuse(self._draft),
-        }
-        messages = fill(self.mode, self.language, values, Tail.VERIFY)
+        return self._yes(Tail.VERIFY, self._draft) if self._draft.strip() else 0.0
+
+    def _states(self, sentence: str) -> float:
+        """The model's probability that the passages state a sentence."""
+        return self._yes(Tail.SUPPORT, sentence)
+
+    def _yes(self, tail: Tail, text: str) -> float:
+        if self.cancelled.is_set():
+            raise GenerationCancelledError(_CANCELLED)
+        values = {"passages": render_passages(self.passages), "question": self.question, "answer": defuse(text)}
+        messages = fill(self.mode, self.language, values, tail)
         return self.generator.choose(messages, phrases.YES_NO[self.language])[0]
 
     def _quote(self) -> None:
         """Put the notes' own words beside the model's."""
-        found = unsaid(quotes(self.question, self.passages), self.book.sentences, self.settings.generation.quotes)
+        candidates = explaining_first(quotes(self.question, self.passages), self.book.sentences, self.question)
+        found = unsaid(candidates, self.book.sentences, self.settings.generation.quotes)
         self.book.sentences += [quote.sentence() for quote in found]
 
     def _write(self) -> Iterator[Event]:
@@ -190,10 +207,10 @@ class Answering:
             ),
             self.cancelled,
         )
-        yield from self._check_while_writing(stream)
+        yield from map(Draft, stream)
         result = stream.result
         if result.finish == "cancelled":
-            raise GenerationCancelledError("The answer was cancelled. Ask again when you like.")
+            raise GenerationCancelledError(_CANCELLED)
         self.book.tokens.update(
             prompt=result.prompt_tokens, completion=result.completion_tokens, reused=result.reused_tokens
         )
@@ -204,31 +221,14 @@ class Answering:
         self._draft = result.text
         self.book.time("write", started, finish=result.finish, text=result.text)
 
-    def _check_while_writing(self, stream: GenerationStream) -> Iterator[Event]:
-        text = ""
-        done = 0
-        for piece in stream:
-            text += piece
-            yield Draft(piece)
-            spans = split_sentences(text[done:])
-            for start, end in spans[:-1]:
-                yield from self._check(text[done + start : done + end])
-            if len(spans) > 1:
-                done += spans[-1][0]
-        yield from self._check(text[done:])
-
-    def _check(self, raw: str) -> Iterator[Event]:
-        """Keep a sentence or remove it; in RCG it is announced later, once it is clear that there is an answer."""
-        text = clean_sentence(raw)
-        if not text or any(text == sentence.text for sentence in self.book.sentences):
-            return
+    def _check(self, text: str) -> list[Sentence]:
+        """Keep a sentence, or put it aside; what was kept."""
         sentence = self._supported(text)
         if sentence is None:
             self.book.removed.append(text)
-            return
+            return []
         self.book.sentences.append(sentence)
-        if self.mode is not Mode.RCG:
-            yield Checked(sentence)
+        return [sentence]
 
     def _supported(self, text: str) -> Sentence | None:
         if self.mode is Mode.ROG:
@@ -252,14 +252,9 @@ class Answering:
             self.book.sentences.append(sentence)
             yield Checked(sentence)
 
-    def _entails(self, sentence: str, evidence: str) -> float:
-        language = detect_language(sentence)
-        messages = fill("support", language, {"passages": defuse(evidence), "question": defuse(sentence)})
-        return self.generator.choose(messages, phrases.YES_NO[language])[0]
-
     def _judge(self, text: str) -> Verdict:
         started = time.perf_counter()
-        verdict = judge_sentence(text, self._evidence, question=self.question, entails=self._entails)
+        verdict = judge_sentence(text, self._evidence, question=self.question, states=self._states)
         self.book.timings["check"] = self.book.timings.get("check", 0.0) + time.perf_counter() - started
         self.book.spans.append(
             Span(

@@ -43,10 +43,20 @@ def make_generator(settings: Settings) -> Generator:
         from rag.endpoint import EndpointGenerator
 
         return EndpointGenerator(settings.endpoint)
+    card = catalogue.find(settings.models.generator)
+    path = model_store.locate(card.id)
+    engine = settings.engine
+    if engine.calibrate:
+        from rag.calibration import calibrated
+
+        engine = calibrated(path, card.sha256, engine, has_gpu=supports_gpu_offload())
+    if engine.isolated:
+        from rag.isolated_engine import IsolatedEngine
+
+        return IsolatedEngine(path, model_id=card.id, model_hash=card.sha256, settings=engine)
     from rag.engine import LlamaEngine
 
-    card = catalogue.find(settings.models.generator)
-    return LlamaEngine(model_store.locate(card.id), model_id=card.id, model_hash=card.sha256, settings=settings.engine)
+    return LlamaEngine(path, model_id=card.id, model_hash=card.sha256, settings=engine)
 
 
 def make_reranker(settings: Settings) -> Reranker | None:
@@ -87,7 +97,7 @@ def load_dense(folder: Path, settings: DenseSettings, dimension: int) -> DenseIn
         return ChromaIndex.load(folder, settings.metric, dimension)
     from rag.dense_faiss import FaissIndex
 
-    return FaissIndex.load(folder / "flat.faiss", settings.metric, dimension)
+    return FaissIndex.load(folder / "flat.faiss", settings.metric, dimension).on_gpu()
 
 
 def write_lexical(folder: Path, token_lists: Sequence[Sequence[str]], settings: LexicalSettings) -> None:

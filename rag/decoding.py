@@ -43,6 +43,13 @@ def pick(logits: Logits, *, temperature: float, top_p: float, rng: np.random.Gen
     return int(order[min(int(np.searchsorted(mass, rng.random() * mass[-1], side="right")), len(mass) - 1)])
 
 
+def shares(logits: Logits, tokens: Sequence[int]) -> list[float]:
+    """The probabilities of these tokens among themselves, summing to 1."""
+    scores = logits[list(tokens)].astype(np.float64)
+    weights = np.exp(scores - scores.max())
+    return list((weights / weights.sum()).tolist())
+
+
 def _nucleus(weights: NDArray[np.float64], top_p: float) -> NDArray[np.intp]:
     """The smallest set of tokens, best first, whose weights reach ``top_p`` of the sum."""
     wanted = top_p * weights.sum()

@@ -20,6 +20,8 @@ Metric = Literal["cosine", "ip", "l2", "l1"]
 
 # A file is this mark, the sha256 of what follows, and FAISS's own format: FAISS reads flipped bits without a word.
 _MARK = b"MINGBAI-FLAT-1\n"
+# FAISS finds no more than so many rows at once on a GPU.
+GPU_DEEPEST = 2048
 _HEADER = len(_MARK) + hashlib.sha256().digest_size
 
 
@@ -29,8 +31,9 @@ class FaissIndex:
     Scores: the cosine or the inner product, or the negated Euclidean (l2) or Manhattan (l1) distance.
     """
 
-    def __init__(self, index: "faiss.Index", metric: Metric) -> None:
+    def __init__(self, index: "faiss.Index", metric: Metric, *, deepest: int | None = None) -> None:
         self._index = index
+        self._deepest = deepest
         self._metric: Metric = metric
 
     def __len__(self) -> int:
@@ -53,6 +56,8 @@ class FaissIndex:
     def search(self, query: Vectors, k: int) -> list[tuple[int, float]]:
         """The best ``min(k, n)`` rows as (row, score), best first; ties by row. Empty for k <= 0 or n = 0.
 
+        On a GPU at most GPU_DEEPEST rows.
+
         Raises:
             StaleIndexError: the query has another dimension than the index.
         """
@@ -61,16 +66,17 @@ class FaissIndex:
                 f"The index holds vectors of {self._index.d} numbers, but the question's has the shape {query.shape}: "
                 f"another embedder built it. {REBUILD}"
             )
-        wanted = min(k, len(self))
+        most = len(self) if self._deepest is None else min(len(self), self._deepest)
+        wanted = min(k, most)
         if wanted <= 0:
             return []
         ready = _ready(query[None, :], self._metric)
         # FAISS breaks ties as it likes: go on until the last row found is worse than the last one wanted.
         depth = wanted
         while True:
-            depth = min(len(self), 2 * depth)
+            depth = min(most, 2 * depth)
             distances, rows = self._index.search(ready, depth)
-            if depth == len(self) or distances[0, depth - 1] != distances[0, wanted - 1]:
+            if depth == most or distances[0, depth - 1] != distances[0, wanted - 1]:
                 break
         scores = self._scores(distances[0])
         order = np.lexsort((rows[0], -scores))[:wanted]
@@ -117,6 +123,16 @@ class FaissIndex:
                 f"and {metric}. {REBUILD}"
             )
         return cls(index, metric)
+
+    def on_gpu(self) -> "FaissIndex":
+        """The same index with its vectors on the first GPU; itself where this FAISS knows none or not the metric."""
+        import faiss
+
+        has_gpu = hasattr(faiss, "StandardGpuResources") and faiss.get_num_gpus() > 0
+        if not has_gpu or self._metric == "l1":
+            return self
+        copied = faiss.index_cpu_to_gpu(faiss.StandardGpuResources(), 0, self._index)
+        return FaissIndex(copied, self._metric, deepest=GPU_DEEPEST)
 
     def _scores(self, distances: Vectors) -> Vectors:
         if self._metric == "l2":

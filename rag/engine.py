@@ -4,23 +4,40 @@ Questions wait in a bounded first-in, first-out queue and hold the engine for th
 Greedy decoding with no repeat penalty by default; equal requests give equal bytes, warm or cold.
 """
 
+import hashlib
 import threading
 import weakref
 from collections.abc import Sequence
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
-from typing import Self
+from typing import Protocol, Self, TypeVar
 
+import platformdirs
+
+from rag.engine_grading import ChooseEach
 from rag.engine_tasks import Choose, Engine, Generate, Score
 from rag.errors import EngineError, PromptTooLongError
 from rag.gguf import available_memory, estimate_memory
 from rag.json_grammar import grammar_for
-from rag.prompt_cache import CPU_ROWS
+from rag.kv_disk import DiskTier
+from rag.kv_store import KVStore
+from rag.prompt_cache import CPU_ROWS, PromptCache
 from rag.protocols import GenerationRequest, TokenScore
 from rag.settings import EngineSettings
 from rag.streaming import Channel, PieceStream
 from rag.types import Message
-from rag.worker import Worker
+from rag.worker import Task, Worker
+
+_MEGABYTE = 1_000_000
+
+Outcome = TypeVar("Outcome")
+
+
+class Awaited(Task[Engine], Protocol[Outcome]):
+    """A task with a result that somebody waits for."""
+
+    outcome: Future[Outcome]
 
 
 class LlamaEngine:
@@ -34,7 +51,7 @@ class LlamaEngine:
         self._model_hash = model_hash
         self._context_size = settings.context_size
         self._worker: Worker[Engine] = Worker(
-            partial(_load, path, settings), limit=settings.queue_size, name=f"llama {model_id}"
+            partial(_load, path, model_hash, settings), limit=settings.queue_size, name=f"llama {model_id}"
         )
         # Also at interpreter exit: a daemon thread must not be inside llama.cpp when the libraries go.
         self._closer = weakref.finalize(self, self._worker.close)
@@ -62,6 +79,10 @@ class LlamaEngine:
     def count_tokens(self, text: str) -> int:
         """The number of tokens of a plain text. Does not wait for running generations."""
         return len(self._worker.model().model.tokenize(text, special=False))
+
+    def prompt_tokens(self, messages: Sequence[Message]) -> list[int]:
+        """The token ids that a prompt is read as, for measurements."""
+        return self._worker.model().prompt(messages)
 
     def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> PieceStream:
         """Queue a request; its pieces can be read at once.
@@ -92,18 +113,20 @@ class LlamaEngine:
             PromptTooLongError: the prompt does not fit.
             EngineError: no options, an empty one, or two that begin with the same token.
         """
-        tokenize = self._worker.model().model.tokenize
-        heads = [tokenize(option, special=False)[:1] for option in options]
-        first = [head[0] for head in heads if head]
-        if not options or len(set(first)) != len(options):
-            raise EngineError(f"The options {list(options)} must begin with different tokens. Use other words.")
-        task = Choose(self._prompt(messages, 1), first)
-        self._worker.submit(task)
-        try:
-            return task.outcome.result()
-        finally:
-            # After Ctrl-C here nobody waits for it any more.
-            task.cancel()
+        return self._wait_for(Choose(self._prompt(messages, 1), self._heads(options)))
+
+    def choose_each(self, prompts: Sequence[Sequence[Message]], options: Sequence[str]) -> list[list[float]]:
+        """What ``choose`` gives for each prompt, up to rounding, with all prompts read side by side.
+
+        Prompts whose beginnings were read before (a passage, then the question) cost only their ends.
+
+        Raises:
+            PromptTooLongError, EngineError: as ``choose``.
+        """
+        task = ChooseEach(
+            [self._prompt(messages, 1) for messages in prompts], self._heads(options), cells=self._context_size
+        )
+        return self._wait_for(task)
 
     def score(self, messages: Sequence[Message], continuation: str) -> list[TokenScore]:
         """Log-probabilities of the tokens of ``continuation`` as the reply to ``messages``.
@@ -112,12 +135,7 @@ class LlamaEngine:
             PromptTooLongError: the prompt does not fit with the continuation.
         """
         given = self._worker.model().model.tokenize(continuation, special=False)
-        task = Score(self._prompt(messages, len(given)), given)
-        self._worker.submit(task)
-        try:
-            return task.outcome.result()
-        finally:
-            task.cancel()
+        return self._wait_for(Score(self._prompt(messages, len(given)), given))
 
     def close(self) -> None:
         """Cancel what runs and waits, stop the worker, free the model. Idempotent."""
@@ -128,6 +146,23 @@ class LlamaEngine:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _heads(self, options: Sequence[str]) -> list[int]:
+        """The first token of each option."""
+        tokenize = self._worker.model().model.tokenize
+        heads = [tokenize(option, special=False)[:1] for option in options]
+        first = [head[0] for head in heads if head]
+        if not options or len(set(first)) != len(options):
+            raise EngineError(f"The options {list(options)} must begin with different tokens. Use other words.")
+        return first
+
+    def _wait_for(self, task: Awaited[Outcome]) -> Outcome:
+        self._worker.submit(task)
+        try:
+            return task.outcome.result()
+        finally:
+            # After Ctrl-C here nobody waits for it any more.
+            task.cancel()
 
     def _prompt(self, messages: Sequence[Message], max_tokens: int) -> list[int]:
         tokens = self._worker.model().prompt(messages)
@@ -140,7 +175,7 @@ class LlamaEngine:
         return tokens
 
 
-def _load(path: Path, settings: EngineSettings) -> Engine:
+def _load(path: Path, model_hash: str, settings: EngineSettings) -> Engine:
     if not path.is_file():
         raise EngineError(f"There is no model file {path}. Get it: mingbai models pull")
     needed = estimate_memory(path, settings.context_size, settings.kv_type)
@@ -151,7 +186,18 @@ def _load(path: Path, settings: EngineSettings) -> Engine:
             f"{available / 1e9:.1f} GB are free. Close programs, lower engine.context_size or use a smaller model."
         )
     # Imported here: loading the native library is heavy, and only this thread needs it.
-    from rag.llama_adapter import LlamaModel
+    from rag.llama_adapter import GRADED, LlamaModel, build_name
 
     model = LlamaModel(path, settings)
-    return Engine(model, CPU_ROWS if settings.gpu_layers == 0 else settings.batch_size)
+    rows = CPU_ROWS if settings.gpu_layers == 0 else settings.batch_size
+    store = _store(f"{model_hash}\n{build_name()}\n{settings.bits()}", settings)
+    return Engine(model, PromptCache(model, rows=rows, store=store, sequences=GRADED, is_exact=settings.exact_reuse))
+
+
+def _store(origin: str, settings: EngineSettings) -> KVStore:
+    """Where states are kept between prompts; ``origin`` is what their bits depend on besides the tokens."""
+    below = None
+    if settings.disk_cache_mb:
+        folder = Path(platformdirs.user_cache_dir("mingbai")) / "kv"
+        below = DiskTier(folder, budget=settings.disk_cache_mb * _MEGABYTE)
+    return KVStore(settings.cache_mb * _MEGABYTE, root=hashlib.sha256(origin.encode()).digest(), below=below)

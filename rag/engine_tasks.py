@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.chat_format import render
-from rag.decoding import AnswerText, Logits, pick
+from rag.decoding import AnswerText, Logits, pick, shares
 from rag.errors import EngineError, GenerationCancelledError
+from rag.fair_queue import Urgency
 from rag.prompt_cache import PromptCache
 from rag.protocols import Generation, GenerationRequest, TokenScore
 from rag.streaming import Channel, Finish
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 class Engine:
     """What the worker owns: the model and what its KV cache holds."""
 
-    def __init__(self, model: "LlamaModel", rows: int) -> None:
+    def __init__(self, model: "LlamaModel", cache: PromptCache) -> None:
         self.model = model
-        self.cache = PromptCache(model, rows=rows)
+        self.cache = cache
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The tokens of a chat. Safe from any thread."""
@@ -36,12 +37,15 @@ class Engine:
         return tokens
 
     def close(self) -> None:
-        """Free the model."""
+        """Store what is still in the context, then free the model."""
+        self.cache.retire()
         self.model.close()
 
 
 class Generate:
     """One streamed generation."""
+
+    urgency = Urgency.ANSWER
 
     def __init__(
         self,
@@ -72,7 +76,7 @@ class Generate:
             self._reused = reused or 0
             if self._contrast is not None and reused is not None:
                 self._contrast.begin(model.model)
-            self._finish("cancelled" if reused is None else self._decode(model.model, grammar))
+            self._finish("cancelled" if reused is None else self._decode(model, grammar))
         finally:
             if self._contrast is not None:
                 self._contrast.end(model.model)
@@ -91,7 +95,8 @@ class Generate:
         """End a request that never ran."""
         self._finish("cancelled")
 
-    def _decode(self, model: "LlamaModel", grammar: "Grammar | None") -> Finish:
+    def _decode(self, engine: Engine, grammar: "Grammar | None") -> Finish:
+        model = engine.model
         text = AnswerText(self._request.stop)
         position = len(self._tokens)
         while not self._channel.is_cancelled:
@@ -112,6 +117,7 @@ class Generate:
                 model.decode([token], position)
             else:
                 self._contrast.step(model, token, position)
+            engine.cache.extend(token)
             position += 1
         return "cancelled"
 
@@ -162,7 +168,7 @@ class Contrast:
 
     def step(self, model: "LlamaModel", token: int, position: int) -> None:
         """Append the drawn token to both sequences."""
-        model.decode_both(token, (position, self._position))
+        model.decode_rows([token] * 2, [position, self._position], [0, 1], [0, 1])
         self._position += 1
         self._combine(model.logits(0), model.logits(1))
 
@@ -179,6 +185,8 @@ Outcome = TypeVar("Outcome")
 
 class Reading(Generic[Outcome]):
     """A task that reads a prompt and looks at scores instead of drawing tokens."""
+
+    urgency = Urgency.BEGUN
 
     def __init__(self, tokens: list[int]) -> None:
         self.outcome: Future[Outcome] = Future()
@@ -214,9 +222,7 @@ class Choose(Reading[list[float]]):
 
     def look(self, model: "LlamaModel") -> list[float]:
         """One probability for each option, summing to 1."""
-        scores = model.logits()[self._options].astype(np.float64)
-        weights = np.exp(scores - scores.max())
-        return list((weights / weights.sum()).tolist())
+        return shares(model.logits(), self._options)
 
 
 class Score(Reading[list[TokenScore]]):

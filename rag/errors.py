@@ -21,6 +21,7 @@ Draw of the tree::
     ├── StorageError               disk full or not writable
     └── EngineError                the generator
         ├── PromptTooLongError     the prompt does not fit the context
+        ├── QueueFullError         as many questions wait as are allowed
         ├── GenerationCancelledError    the caller cancelled; not a failure
         └── EndpointError          a remote generator did not answer as agreed
 
@@ -102,6 +103,10 @@ class EngineError(MingbaiError):
 
 class PromptTooLongError(EngineError):
     """The prompt does not fit the context of the model."""
+
+
+class QueueFullError(EngineError):
+    """As many questions wait for the generator as are allowed; a later one may be taken."""
 
 
 class GenerationCancelledError(EngineError):

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 
 from rag.orders import gives_orders
-from rag.text import fold, split_sentences
+from rag.text import detect_language, fold, split_sentences
 from rag.types import Citation, Passage
 
 _CJK_RUN = re.compile(r"[\u3400-\u9fff]+")
 _LATIN = re.compile(r"[a-z][a-z0-9_]*(?:[-.+/][a-z0-9]+)*")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*%?")
+_NUMBER = re.compile(r"±?\d+(?:[.,]\d+)*%?")
 _NEGATED = re.compile(r"(?:不是|不|没有|没|無|无|未|非|并非|不能|不会|无法)([\u3400-\u9fff]{2})")
 # Characters that carry grammar, not content: a bigram with one of them mostly joins two words.
 _FUNCTION = frozenset("的了是在和与及或而也就都被把对为以于其这那有个之所会能可到从将并但则即如叫称作它吗呢什么哪")
@@ -122,6 +122,11 @@ def evidence_sentences(passages: Sequence[Passage]) -> list[EvidenceSentence]:
             span = passage.start + start, passage.start + end
             found.append(EvidenceSentence(passage, *span, text, features(text), title))
     return found
+
+
+def is_foreign(text: str, evidence: Iterable[EvidenceSentence]) -> bool:
+    """Whether an English text stands over notes that are not all in English, with which it shares few words."""
+    return detect_language(text) == "en" and any(detect_language(sentence.text) == "zh" for sentence in evidence)
 
 
 def to_citation(sentence: EvidenceSentence) -> Citation:

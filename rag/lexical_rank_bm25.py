@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from rag.errors import DamagedIndexError
 
@@ -42,9 +43,15 @@ class RankBM25Index:
         wanted = set(tokens)
         # A score may be negative, so it does not tell whether a row matches.
         rows = [row for row, counts in enumerate(self._okapi.doc_freqs) if not wanted.isdisjoint(counts)]
-        scores = np.asarray(self._okapi.get_scores(list(tokens)), dtype=np.float64)
+        scores = self.scores(tokens)
         found = [(row, float(scores[row])) for row in rows]
         return sorted(found, key=lambda item: (-item[1], item[0]))[:k]
+
+    def scores(self, tokens: Sequence[str]) -> NDArray[np.float64]:
+        """What the library gives every row, shape (n,)."""
+        if self._okapi is None:
+            return np.zeros(len(self._token_lists))
+        return np.asarray(self._okapi.get_scores(list(tokens)), dtype=np.float64)
 
     def save(self, folder: Path) -> None:
         """Write the token lists and constants into a folder (made when missing)."""

@@ -1,4 +1,4 @@
-"""The only module that imports llama_cpp: one model, one context, two sequences, as plain Python values.
+"""The only module that imports llama_cpp (but for a yardstick in evals.bench): one model, one context, a few sequences.
 
 Not thread-safe except where said. Built on the low-level API, so that no score matrix is allocated,
 a batch is filled through numpy, and the KV cache stays under our control.
@@ -9,6 +9,7 @@ import os
 import threading
 from collections import deque
 from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import llama_cpp.llama_cpp as llama
@@ -17,14 +18,17 @@ from numpy.typing import NDArray
 
 from rag.decoding import Logits
 from rag.errors import EngineError
+from rag.kv_store import State
 from rag.prompt_cache import CPU_ROWS
 from rag.settings import EngineSettings
 
 _KV_TYPES = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0, "q4_0": 2}
 _FLASH_OFF, _FLASH_ON = 0, 1
 _NO_MEMORY_SLOT = 1
-# The prompt, and the same without evidence for context-aware decoding; they share the context's cells.
-SEQUENCES = 2
+# Sequence 0 holds the prompt, 1 the same without evidence for context-aware decoding; several short readings side by
+# side use the first GRADED. States pass through SCRATCH. All share the context's cells.
+GRADED = 16
+SCRATCH = GRADED
 # Rows of one batch that may all be read: each holds the whole vocabulary (0.6 MB for 152,000 tokens).
 SCORED_ROWS = 32
 _TOKEN_SCORE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -45,7 +49,7 @@ llama.llama_backend_init()
 class LlamaModel:
     """A GGUF model with one context. Positions count tokens from 0.
 
-    Weights are not repacked (``use_extra_bufts``): they stay mapped from the file, prefill is faster, and
+    Weights are not repacked (``use_extra_bufts``) by default: they stay mapped from the file, prefill is faster, and
     the bits of a row do not depend on how a prompt is cut into batches (see prompt_cache).
     """
 
@@ -73,7 +77,7 @@ class LlamaModel:
 
     def _model_settings(self, settings: EngineSettings) -> llama.llama_model_params:
         chosen = llama.llama_model_default_params()
-        chosen.use_extra_bufts = False
+        chosen.use_extra_bufts = settings.repack
         chosen.n_gpu_layers = settings.gpu_layers
         chosen.main_gpu = settings.main_gpu
         if settings.tensor_split:
@@ -90,7 +94,7 @@ class LlamaModel:
             )
         chosen = llama.llama_context_default_params()
         chosen.n_ctx, chosen.n_batch, chosen.n_ubatch = settings.context_size, self.rows, self.rows
-        chosen.n_seq_max, chosen.kv_unified = SEQUENCES, True
+        chosen.n_seq_max, chosen.kv_unified = SCRATCH + 1, True
         chosen.n_outputs_max, chosen.no_perf = self.scored_rows, True
         chosen.n_threads = chosen.n_threads_batch = thread_count(settings.threads)
         chosen.flash_attn_type = _FLASH_ON if settings.flash_attention else _FLASH_OFF
@@ -158,34 +162,52 @@ class LlamaModel:
             EngineError: llama.cpp failed; what it kept of the batch is forgotten.
         """
         count = len(tokens)
-        self._tokens[:count] = tokens
-        self._positions[:count] = np.arange(position, position + count)
-        self._evaluate([sequence] * count, slice(0 if scored else count - 1, count))
+        wanted = range(count) if scored else (count - 1,)
+        self.decode_rows(tokens, range(position, position + count), [sequence] * count, wanted)
 
-    def decode_both(self, token: int, positions: tuple[int, int]) -> None:
-        """Append one token to both sequences in one pass; ``logits(0)`` and ``logits(1)`` are their scores.
+    def decode_rows(
+        self, tokens: Sequence[int], positions: Sequence[int], sequences: Sequence[int], scored: Sequence[int]
+    ) -> None:
+        """Evaluate up to ``rows`` tokens of any sequences in one pass; ``logits(row)`` for the rows in ``scored``.
 
         Raises:
             EngineError: llama.cpp failed; what it kept of the batch is forgotten.
         """
-        self._tokens[:SEQUENCES] = token
-        self._positions[:SEQUENCES] = positions
-        self._evaluate(range(SEQUENCES), slice(0, SEQUENCES))
-
-    def _evaluate(self, sequences: Sequence[int], scored: slice) -> None:
-        count = len(sequences)
+        count = len(tokens)
+        self._tokens[:count] = tokens
+        self._positions[:count] = positions
         for row, sequence in enumerate(sequences):
             self._batch.seq_id[row][0] = sequence
-        self._wants_logits[scored] = 1
+        self._wants_logits[list(scored)] = 1
         self._batch.n_tokens = count
         status = llama.llama_decode(self._context, self._batch)
-        self._wants_logits[scored] = 0
+        self._wants_logits[:count] = 0
         if not status:
             return
-        for row, sequence in enumerate(sequences):
-            self.forget(int(self._positions[row]), sequence)
+        for position, sequence in zip(positions, sequences, strict=True):
+            self.forget(position, sequence)
         reason = "the context is full" if status == _NO_MEMORY_SLOT else f"code {status}: {_last_log()}"
-        raise EngineError(f"llama.cpp could not evaluate {count} tokens at {self._positions[0]}: {reason}. Ask again.")
+        raise EngineError(f"llama.cpp could not evaluate {count} tokens at {positions[0]}: {reason}. Ask again.")
+
+    def save_state(self, start: int, end: int) -> State:
+        """A copy of what sequence 0 holds of the tokens at ``start:end``."""
+        llama.llama_memory_seq_cp(self._memory, 0, SCRATCH, start, end)
+        state = np.empty(llama.llama_state_seq_get_size(self._context, SCRATCH), dtype=np.uint8)
+        written = llama.llama_state_seq_get_data(self._context, _bytes_of(state), state.nbytes, SCRATCH)
+        self.forget(0, SCRATCH)
+        return state[:written]
+
+    def load_state(self, state: State, sequence: int = 0) -> bool:
+        """Append what ``save_state`` gave; False where it does not fit, and then nothing changed."""
+        read = llama.llama_state_seq_set_data(self._context, _bytes_of(state), state.nbytes, SCRATCH)
+        if read:
+            self.share(SCRATCH, sequence)
+        self.forget(0, SCRATCH)
+        return bool(read)
+
+    def share(self, source: int, target: int, end: int = -1) -> None:
+        """Let another sequence have the first ``end`` tokens of one, too, in the same cells; all of them at -1."""
+        llama.llama_memory_seq_cp(self._memory, source, target, 0, end)
 
     def forget(self, position: int, sequence: int = 0) -> None:
         """Drop all tokens of a sequence from ``position`` on."""
@@ -249,9 +271,18 @@ class Grammar:
         return scores["logit"].copy()
 
 
+def build_name() -> str:
+    """What bits depend on besides model and settings: the library's version, and the processor it was built for."""
+    return f"{version('llama-cpp-python')} {llama.llama_print_system_info().decode('utf-8', errors='replace')}"
+
+
 def supports_gpu_offload() -> bool:
     """Whether this llama.cpp was built with a GPU backend."""
     return bool(llama.llama_supports_gpu_offload())
+
+
+def _bytes_of(state: State) -> object:
+    return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
 
 
 def thread_count(wanted: int) -> int:

@@ -1,16 +1,21 @@
-"""Which part of the last prompt is still in the KV cache, and how the rest is evaluated.
+"""Which part of a prompt was read before, in this context or in a stored state, and how the rest is evaluated.
 
 Reuse must not change an answer. llama.cpp's CPU kernels give each row of a batch the same bits in any
 batch of at least 64 rows, but other bits in smaller ones (flash attention switches from tiles of 64
 queries to single rows; measured on two Qwen2.5 models, with repacked weights only multiples of 4 rows
 agree). So every row of a prompt is evaluated in a batch of at least 64, and tokens that were
-decoded one by one are not reused: a warm prompt then equals a cold one bit by bit.
+decoded one by one are not reused: a warm prompt then equals a cold one bit by bit. Stored states hold the same
+bits, and are put back in order from the first cell on, so that attention adds up in the same order.
+
+Without this rule (``is_exact`` False) only what is new is read, answers included: about twice as fast for a short
+follow-up, and then a warm answer may differ from a cold one where two tokens are nearly as likely.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from rag.errors import EngineError
+from rag.kv_store import BLOCK, KVStore, State
 
 # Below this many rows the attention kernel takes another path (see above).
 MIN_ROWS = 64
@@ -20,24 +25,45 @@ CPU_ROWS = 2 * MIN_ROWS
 
 
 class Decoder(Protocol):
-    """One sequence in a KV cache."""
+    """A KV cache; sequence 0 where none is named."""
 
     def decode(self, tokens: Sequence[int], position: int) -> None:
         """Evaluate tokens at ``position``; the logits of the last one can be read after it."""
 
-    def forget(self, position: int) -> None:
-        """Drop all tokens from ``position`` on."""
+    def forget(self, position: int, sequence: int = 0) -> None:
+        """Drop all tokens of a sequence from ``position`` on."""
+
+    def save_state(self, start: int, end: int) -> State:
+        """A copy of what the cache holds of the tokens at ``start:end``."""
+
+    def load_state(self, state: State, sequence: int = 0) -> bool:
+        """Append what ``save_state`` gave at the same place; False where it does not fit, and then nothing changed."""
+
+    def share(self, source: int, target: int, end: int) -> None:
+        """Let another sequence have the first ``end`` tokens of one, too."""
 
 
 class PromptCache:
     """The tokens of the last prompt as they stand in the cache of ``decoder``; owned by one thread.
 
-    ``rows`` is the most that one batch may hold; less than 128 counts as 128.
+    A prompt that has to make room for another one leaves its blocks in the store.
+    ``rows`` is the most that one batch may hold; less than 128 counts as 128. ``sequences`` prompts may be spread.
     """
 
-    def __init__(self, decoder: Decoder, *, rows: int) -> None:
+    def __init__(
+        self,
+        decoder: Decoder,
+        *,
+        rows: int,
+        store: KVStore | None = None,
+        sequences: int = 1,
+        is_exact: bool = True,
+    ) -> None:
         self._decoder = decoder
-        self._rows = max(rows, CPU_ROWS)
+        self.rows = max(rows, CPU_ROWS)
+        self.sequences = sequences
+        self._fewest = MIN_ROWS if is_exact else 1
+        self._store = store or KVStore(0)
         self._tokens: list[int] = []
 
     def prefill(self, tokens: Sequence[int], is_cancelled: Callable[[], bool]) -> int | None:
@@ -49,11 +75,9 @@ class PromptCache:
         Raises:
             EngineError: llama.cpp could not evaluate a batch; the cache is empty then.
         """
-        reused = self._reusable(tokens)
-        self._tokens = []
-        self._decoder.forget(reused)
+        reused = self._reuse(tokens)
         position = reused
-        for size in batch_sizes(len(tokens) - reused, self._rows):
+        for size in batch_sizes(len(tokens) - reused, self.rows):
             if is_cancelled():
                 self._keep(tokens[:position])
                 return None
@@ -66,15 +90,89 @@ class PromptCache:
         self._keep(tokens)
         return reused
 
-    def _reusable(self, tokens: Sequence[int]) -> int:
-        common = next(
-            (i for i, (old, new) in enumerate(zip(self._tokens, tokens, strict=False)) if old != new),
-            min(len(self._tokens), len(tokens)),
-        )
-        return max(0, min(common, len(tokens) - MIN_ROWS))
+    def spread(self, prompts: Sequence[Sequence[int]], is_cancelled: Callable[[], bool]) -> list[int] | None:
+        """Put the stored beginnings of several prompts side by side, each into the sequence of its number.
+
+        A prompt of which too little is stored is read first, as ``prefill`` does, so that its next reading is cheap.
+        At least the last token of each is left to evaluate; ``clear`` has to follow.
+
+        Returns:
+            How many tokens of each prompt are in its sequence, or None when it was cancelled.
+
+        Raises:
+            EngineError: llama.cpp could not evaluate a batch; the cache is empty then.
+        """
+        self.retire()
+        for tokens in prompts:
+            keys = self._store.keys(tokens[:-1])
+            whole = len(keys) * BLOCK
+            if whole - self._store.held(keys) * BLOCK > CPU_ROWS and self.prefill(tokens[:whole], is_cancelled) is None:
+                return None
+        self.retire()
+        begun: list[int] = []
+        for number, tokens in enumerate(prompts):
+            shared = min(_common(prompts[number - 1], tokens), begun[number - 1]) // BLOCK * BLOCK if number else 0
+            if shared:
+                self._decoder.share(number - 1, number, shared)
+            begun.append(self._load(self._store.keys(tokens[:-1]), shared, number))
+        return begun
+
+    def extend(self, token: int) -> None:
+        """Take note of a token that was decoded alone behind the prompt; such rows are not exact."""
+        if self._fewest < MIN_ROWS:
+            self._tokens.append(token)
+
+    def clear(self) -> None:
+        """Empty the context; nothing of it is stored."""
+        self._tokens = []
+        for sequence in range(self.sequences):
+            self._decoder.forget(0, sequence)
+
+    def retire(self, kept: int = 0) -> None:
+        """Drop what the context holds beyond the first ``kept`` tokens; the store takes the whole prompt first."""
+        if kept < len(self._tokens):
+            keys = self._store.keys(self._tokens)
+            for number, key in enumerate(keys):
+                if key not in self._store:
+                    self._store.put(key, self._decoder.save_state(number * BLOCK, (number + 1) * BLOCK))
+            self._store.touch(keys)
+        self._tokens = self._tokens[:kept]
+        self._decoder.forget(kept)
+
+    def _reuse(self, tokens: Sequence[int]) -> int:
+        """Make the context hold a beginning of ``tokens``, from itself or from the store; its length."""
+        most = max(0, len(tokens) - self._fewest)
+        common = _common(self._tokens, tokens)
+        self.retire(common)
+        live = min(common, most)
+        keys = self._store.keys(tokens[:most])
+        held = self._store.held(keys) * BLOCK
+        self._tokens = []
+        if held > live:
+            live -= live % BLOCK
+            self._decoder.forget(live)
+            live = self._load(keys[: held // BLOCK], live, 0)
+        self._decoder.forget(live)
+        return live
+
+    def _load(self, keys: Sequence[bytes], position: int, sequence: int) -> int:
+        """Append stored blocks at ``position``; where that ended: before a block that is damaged or does not fit."""
+        self._store.touch(keys)
+        for key in keys[position // BLOCK :]:
+            state = self._store.get(key)
+            if state is None or not self._decoder.load_state(state, sequence):
+                break
+            position += BLOCK
+        return position
 
     def _keep(self, tokens: Sequence[int]) -> None:
-        self._tokens = list(tokens) if len(tokens) >= MIN_ROWS else []
+        self._tokens = list(tokens) if len(tokens) >= self._fewest else []
+
+
+def _common(old: Sequence[int], new: Sequence[int]) -> int:
+    """How many tokens both begin with."""
+    pairs = enumerate(zip(old, new, strict=False))
+    return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))
 
 
 def batch_sizes(count: int, rows: int) -> list[int]:

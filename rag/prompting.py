@@ -26,7 +26,8 @@ class Tail(IntEnum):
     """Which request follows the user text."""
 
     ANSWER = 2
-    VERIFY = 3
+    SUPPORT = 3
+    VERIFY = 4
 
 
 @cache

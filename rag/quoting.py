@@ -11,8 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from rag.evidence import Features, cite, features, union
+from rag.names import Names, key_of
 from rag.orders import gives_orders
-from rag.text import split_sentences
+from rag.text import fold, split_sentences
 from rag.types import Citation, Passage, Sentence, Support
 
 _HEADING_MARKS = re.compile(r"^[ \t]*#{1,6}[ \t]+", re.MULTILINE)
@@ -60,6 +61,18 @@ def quotes(question: str, passages: Sequence[Passage]) -> list[Quote]:
         for start, end, similarity in _parts(passage)
     ]
     return sorted((q for q in found if len(q.text) <= MAX_QUOTE_CHARS), key=lambda q: (-q.score, q.passage.rank))
+
+
+def explaining_first(candidates: Sequence[Quote], sentences: Sequence[Sentence], question: str) -> list[Quote]:
+    """The same quotes; first the best one of an entry that the answer names and the question does not.
+
+    The second step of a two-step question lies far from its words: what the named thing is stands in its own entry.
+    """
+    names = Names(fold(name) for quote in candidates for name in quote.passage.names)
+    said = "\n".join(fold(sentence.text) for sentence in sentences)
+    fresh = {match.key for match in names.every(said)} - {match.key for match in names.every(fold(question))}
+    explains = [quote for quote in candidates if fresh & {key_of(fold(name)) for name in quote.passage.names}][:1]
+    return [*explains, *(quote for quote in candidates if quote not in explains)]
 
 
 def unsaid(candidates: Sequence[Quote], sentences: Sequence[Sentence], count: int) -> list[Quote]:

@@ -19,7 +19,7 @@ VECTORS_PER_CHUNK = 4
 # they lead to comes after so many passages (docs/decisions/0004-linked-entries.md).
 LINK_FROM = 3
 LINK_PLACE = 3
-LINK_MIN_RARITY = 0.6
+LINK_MIN_RARITY = 0.7
 LINKS_READ = 40
 # A passage need not be among the nearest to be linked or quoted: so many times deeper the vectors are looked at.
 DEEP = 10
@@ -88,7 +88,13 @@ class Retrieval:
         ranks = found.ranks()
         chunks = self._index.store.chunk_rows([row for row, _ in best])
         return [
-            _passage(chunk, rank, score, ranks[row], self._focus(chunk, row, found.vectors))
+            Passage.of(
+                chunk,
+                rank=rank,
+                score=float(score),
+                found_by=ranks[row],
+                focus=self._focus(chunk, row, found.vectors),
+            )
             for rank, (chunk, (row, score)) in enumerate(zip(chunks, best, strict=True), 1)
         ]
 
@@ -135,7 +141,8 @@ class Retrieval:
     def _link(self, ranking: Ranking, found: Found) -> Ranking:
         """Follow names in the best passages to their own entries: the second step of a two-step question.
 
-        The linked chunks most similar to the query take the places from LINK_PLACE on.
+        The linked chunks most similar to the query take the places from LINK_PLACE on. An entry that has a passage
+        among the first already is nowhere new.
         """
         first = [row for row, _ in ranking[:LINK_FROM]]
         near = {row for row, _ in ranking[:LINK_PLACE]}
@@ -144,8 +151,9 @@ class Retrieval:
         linked: dict[int, float] = {}
         for chunk in self._index.store.chunk_rows(first):
             for hit in terms.lookup(chunk.text, limit=LINKS_READ):
-                if hit.exact and hit.score >= LINK_MIN_RARITY:
-                    linked |= {row: similar.get(row, 0.0) for row in terms.rows(hit) if row not in near}
+                rows = terms.rows(hit)
+                if hit.exact and hit.score >= LINK_MIN_RARITY and near.isdisjoint(rows):
+                    linked |= {row: similar.get(row, 0.0) for row in rows}
         best = ordered(linked)[: self._settings.links]
         if not best:
             return ranking
@@ -165,23 +173,3 @@ class Retrieval:
         for row, score in found.legs[Leg.TERM]:
             fused[row] = fused.get(row, 0.0) + settings.term_boost * score
         return ordered(fused)
-
-
-def _passage(chunk: Chunk, rank: int, score: float, found_by: dict[Leg, int], focus: tuple[Focus, ...]) -> Passage:
-    return Passage(
-        rank=rank,
-        chunk_id=chunk.chunk_id,
-        file=chunk.file,
-        entry=chunk.entry,
-        start=chunk.start,
-        end=chunk.end,
-        score=float(score),
-        found_by=found_by,
-        text=chunk.text,
-        line_start=chunk.line_start,
-        line_end=chunk.line_end,
-        path=chunk.path,
-        aliases=chunk.aliases,
-        also_at=chunk.also_at,
-        focus=focus,
-    )

@@ -20,6 +20,7 @@ from rag.errors import SettingsError
 
 ENV_PREFIX = "MINGBAI_"
 CONFIG_VARIABLE = "MINGBAI_CONFIG"
+PROFILE = "profile"
 
 Positive = Annotated[int, Field(gt=0)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
@@ -98,7 +99,13 @@ class GenerationSettings(Section):
 
 
 class EngineSettings(Section):
-    """llama.cpp. Zero threads means all cores; ``gpu_layers`` -1 offloads all layers."""
+    """llama.cpp. Zero threads means all cores; ``gpu_layers`` -1 offloads all layers.
+
+    States of prompts are kept in ``cache_mb`` megabytes of memory, and in ``disk_cache_mb`` on disk when that is not 0.
+    ``exact_reuse`` keeps warm answers equal to cold ones bit by bit (rag.prompt_cache); without it they come sooner.
+    ``repack`` lays weights out anew for the processor; ``calibrate`` measures once which settings are fastest here.
+    ``isolated`` runs it in a process of its own, which a crash of native code ends instead of this one.
+    """
 
     context_size: Annotated[int, Field(ge=512, le=262_144)] = 4096
     batch_size: Annotated[int, Field(ge=32, le=8192)] = 512
@@ -109,6 +116,18 @@ class EngineSettings(Section):
     flash_attention: bool = True
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     queue_size: Positive = 64
+    cache_mb: Annotated[int, Field(ge=0)] = 256
+    disk_cache_mb: Annotated[int, Field(ge=0)] = 0
+    exact_reuse: bool = True
+    repack: bool = False
+    calibrate: bool = False
+    isolated: bool = False
+
+    def bits(self) -> str:
+        """The settings that the bits of a KV state depend on."""
+        return self.model_dump_json(
+            exclude={"context_size", "queue_size", "cache_mb", "disk_cache_mb", "isolated", "calibrate"}
+        )
 
 
 class EndpointSettings(Section):
@@ -129,9 +148,18 @@ class UISettings(Section):
     language: Literal["auto", "zh", "en"] = "auto"
 
 
-class Settings(Section):
-    """All settings of a notebook."""
+# Settings that belong together; whatever else is set wins. Embedder, reranker and FAISS find a GPU by themselves.
+PROFILES: Mapping[str, Mapping[str, object]] = {
+    "cpu": {},
+    # All layers on the card, a prompt in one wide batch, room for the states of many prompts.
+    "gpu": {"engine.gpu_layers": -1, "engine.batch_size": 2048, "engine.cache_mb": 2048},
+}
 
+
+class Settings(Section):
+    """All settings of a notebook. ``profile`` sets a group of them at once (PROFILES)."""
+
+    profile: Literal["cpu", "gpu"] = "cpu"
     models: ModelSettings = ModelSettings()
     chunk: ChunkSettings = ChunkSettings()
     lexical: LexicalSettings = LexicalSettings()
@@ -153,6 +181,8 @@ def load(overrides: Mapping[str, object] | None = None, *, file: Path | None = N
     tree: dict[str, object] = dict(_read_toml(file or default_file()))
     for key, value in [*_environment(), *(overrides or {}).items()]:
         _put(tree, key, value)
+    for key, value in PROFILES.get(str(tree.get(PROFILE, "")), {}).items():
+        _put(tree, key, value, is_default=True)
     try:
         return Settings.model_validate(tree)
     except ValidationError as error:
@@ -169,11 +199,8 @@ def default_file() -> Path:
 
 def known_keys() -> list[str]:
     """Every dotted key that a settings file may hold, in order."""
-    return [
-        f"{section}.{key}"
-        for section, field in Settings.model_fields.items()
-        for key in field.annotation.model_fields  # type: ignore[union-attr]
-    ]
+    sections = {name: field.annotation for name, field in Settings.model_fields.items() if name != PROFILE}
+    return [PROFILE, *(f"{name}.{key}" for name, section in sections.items() for key in section.model_fields)]  # type: ignore[union-attr]
 
 
 def _read_toml(file: Path) -> dict[str, object]:
@@ -189,7 +216,7 @@ def _read_toml(file: Path) -> dict[str, object]:
 
 def _environment() -> Iterator[tuple[str, object]]:
     for name, value in os.environ.items():
-        if name.startswith(ENV_PREFIX) and "__" in name:
+        if name.startswith(ENV_PREFIX) and ("__" in name or name == f"{ENV_PREFIX}{PROFILE}".upper()):
             yield name.removeprefix(ENV_PREFIX).lower().replace("__", "."), _literal(value)
 
 
@@ -200,14 +227,19 @@ def _literal(value: str) -> object:
         return value
 
 
-def _put(tree: dict[str, object], dotted: str, value: object) -> None:
+def _put(tree: dict[str, object], dotted: str, value: object, *, is_default: bool = False) -> None:
+    """Set a key; a default only where nothing is set."""
     if dotted not in known_keys():
         raise SettingsError(_unknown(dotted))
+    if dotted == PROFILE:
+        tree[PROFILE] = value
+        return
     section, key = dotted.split(".")
     inner = tree.setdefault(section, {})
     if not isinstance(inner, dict):
         raise SettingsError(f"Setting '{section}' must be a section of keys, not {inner!r}.")
-    inner[key] = value
+    if not is_default or key not in inner:
+        inner[key] = value
 
 
 def _unknown(dotted: str) -> str:

@@ -14,13 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from rag.index import VECTORS, Index
-from rag.retrieval import LINK_MIN_RARITY, VECTORS_PER_CHUNK
+from rag.retrieval import VECTORS_PER_CHUNK
 from rag.text import fold
 from rag.types import Chunk, Entry
 
 # Names are looked up in so much of an entry: reading a whole book takes seconds.
 _READ_CHARS = 6000
 _LINKS_READ = 60
+# More common names stand in too many entries to say that two of them are related.
+_MIN_RARITY = 0.6
 _MIN_NAME_CHARS = 2
 _KEY_CHARS = 12
 _LATIN = r"[^\W\u2e80-\U000323af]"
@@ -108,7 +110,7 @@ class Shelf:
     def _mentions(self, number: int) -> list[int]:
         hits = self._index.terms.lookup(self.text(number)[:_READ_CHARS], limit=_LINKS_READ)
         own = set(self._folded_names[number])
-        found = (hit.term for hit in hits if hit.exact and hit.score >= LINK_MIN_RARITY and hit.name not in own)
+        found = (hit.term for hit in hits if hit.exact and hit.score >= _MIN_RARITY and hit.name not in own)
         return self._with_text(found, {number})
 
     def _mentioned_by(self, number: int, seen: set[int]) -> list[int]:

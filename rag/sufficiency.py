@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rag.asked import unfilled
-from rag.evidence import EvidenceSentence, features
+from rag.evidence import EvidenceSentence, features, without_repeats
 from rag.names import is_misspelt
+from rag.support import draft_sentences, judge_sentence
 from rag.text import detect_language, fold
 from rag.types import Passage
 
+ENOUGH_ADDED = 4
 # A probability of exactly 0 or 1 would outvote everything else.
 _CLAMP = 1e-4
 _LATIN = re.compile(r"[a-z][a-z0-9]*(?:[-.+_][a-z0-9]+)*")
@@ -30,7 +32,8 @@ class Signals:
     similarity: cosine of the question and what is nearest to it in the passages, -1 to 1.
     unfilled: share of the asked years, people and numbers that no passage holds (rag.asked).
     unknown: share of the question's names that no passage holds.
-    covered: share of the draft's content units that two sentences of the notes hold.
+    supported: share of the draft's sentences that words alone find in the notes (rag.support).
+    added: how much the draft says beyond the question, 0 to 1, which ENOUGH_ADDED content units reach.
     english: 1 for an English question; the model's odds are lower there.
     """
 
@@ -38,7 +41,8 @@ class Signals:
     similarity: float
     unfilled: float
     unknown: float
-    covered: float
+    supported: float
+    added: float
     english: float
 
     def values(self) -> dict[str, float]:
@@ -47,14 +51,15 @@ class Signals:
 
 
 # Fitted; see the module's docstring.
-BIAS = -10.435
+BIAS = -10.297
 WEIGHTS = {
-    "verified": 2.819,
-    "similarity": 7.986,
-    "unfilled": -1.968,
-    "unknown": -5.998,
-    "covered": 1.732,
-    "english": 2.366,
+    "verified": 2.080,
+    "similarity": 7.125,
+    "unfilled": -2.225,
+    "unknown": -6.280,
+    "supported": 1.704,
+    "added": 2.584,
+    "english": 2.389,
 }
 
 
@@ -72,7 +77,8 @@ def signals(
         similarity=max((part.score for passage in passages for part in passage.focus), default=0.0),
         unfilled=unfilled(question, texts),
         unknown=_unknown(question, texts),
-        covered=_covered(draft, evidence),
+        supported=_supported(draft, question, evidence),
+        added=_added(draft, question),
         english=float(detect_language(question) == "en"),
     )
 
@@ -101,12 +107,13 @@ def _unknown(question: str, texts: Sequence[str]) -> float:
     return sum(name not in read and not is_misspelt(name, words) for name in names) / max(len(names), 1)
 
 
-def _covered(draft: str, evidence: Sequence[EvidenceSentence]) -> float:
-    """The share of the draft's units that its best two sentences of evidence hold, headings included."""
-    units = features(draft).units
-    left = units
-    for _ in range(2):
-        left = left - max(
-            (sentence.units for sentence in evidence), key=lambda held: len(left & held), default=frozenset()
-        )
-    return 1 - len(left) / len(units) if units else 0.0
+def _supported(draft: str, question: str, evidence: Sequence[EvidenceSentence]) -> float:
+    verdicts = [
+        judge_sentence(text, evidence, question=question).supported for text in draft_sentences(draft, question)
+    ]
+    return sum(verdicts) / max(len(verdicts), 1)
+
+
+def _added(draft: str, question: str) -> float:
+    fresh = features(without_repeats(draft, question)).units - features(question).units
+    return min(len(fresh) / ENOUGH_ADDED, 1.0)

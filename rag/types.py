@@ -8,6 +8,8 @@ A higher score is always better; ranks start at 1.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
+from types import MappingProxyType
+from typing import Self
 
 
 class Mode(StrEnum):
@@ -148,6 +150,40 @@ class Passage:
     aliases: tuple[str, ...] = ()
     also_at: tuple[SourceSpan, ...] = ()
     focus: tuple[Focus, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its entry."""
+        return tuple(name for name in (self.entry, *self.aliases) if name.strip())
+
+    @classmethod
+    def of(
+        cls,
+        chunk: Chunk,
+        *,
+        rank: int = 1,
+        score: float = 1.0,
+        found_by: Mapping[Leg, int] = MappingProxyType({}),
+        focus: tuple[Focus, ...] = (),
+    ) -> Self:
+        """A chunk as a passage."""
+        return cls(
+            rank=rank,
+            chunk_id=chunk.chunk_id,
+            file=chunk.file,
+            entry=chunk.entry,
+            start=chunk.start,
+            end=chunk.end,
+            score=score,
+            found_by=dict(found_by),
+            text=chunk.text,
+            line_start=chunk.line_start,
+            line_end=chunk.line_end,
+            path=chunk.path,
+            aliases=chunk.aliases,
+            also_at=chunk.also_at,
+            focus=focus,
+        )
 
 
 @dataclass(frozen=True, slots=True)

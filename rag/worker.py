@@ -1,11 +1,11 @@
-"""One thread that owns a model and works off a bounded queue in the order of arrival."""
+"""One thread that owns a model and works off a bounded queue, fairly among those who ask."""
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from typing import Generic, Protocol, TypeVar
 
-from rag.errors import EngineError
+from rag.errors import EngineError, QueueFullError
+from rag.fair_queue import FairQueue, Urgency, caller
 
 _CLOSED = "The engine is closed. Open the notebook again."
 _ENDED = "The engine's thread ended unexpectedly. Restart the program; its standard error has the reason."
@@ -24,6 +24,8 @@ Owned = TypeVar("Owned", contravariant=True)
 
 class Task(Protocol[Owned]):
     """Work that needs the model for itself from beginning to end."""
+
+    urgency: Urgency
 
     def run(self, model: Owned) -> None:
         """Do it on the worker's thread. EngineError is handed to ``fail``."""
@@ -45,7 +47,7 @@ class Worker(Generic[Model]):
     def __init__(self, load: Callable[[], Model], *, limit: int, name: str) -> None:
         self._load = load
         self._limit = limit
-        self._waiting: deque[Task[Model]] = deque()
+        self._waiting: FairQueue[Task[Model]] = FairQueue()
         self._current: Task[Model] | None = None
         self._model: Model | None = None
         self._error: EngineError | None = None
@@ -86,17 +88,14 @@ class Worker(Generic[Model]):
             if self._closing or self._model is None:
                 raise EngineError(_CLOSED if self._closing else _ENDED)
             if len(self._waiting) >= self._limit:
-                raise EngineError(f"The queue is full: {len(self._waiting)} questions are waiting. Try again later.")
-            self._waiting.append(task)
+                raise QueueFullError(f"The queue is full: {len(self._waiting)} questions are waiting. Try again later.")
+            self._waiting.put(task, task.urgency, caller())
             self._changed.notify_all()
 
     def drop(self, task: Task[Model]) -> bool:
         """Take a waiting task out of the queue; False when it runs or is done."""
         with self._changed:
-            if task not in self._waiting:
-                return False
-            self._waiting.remove(task)
-            return True
+            return self._waiting.remove(task)
 
     def close(self) -> None:
         """Cancel everything, wait for the thread, free the model. Idempotent."""
@@ -129,7 +128,7 @@ class Worker(Generic[Model]):
     def _shut(self, model: Model) -> None:
         with self._changed:
             self._model = None
-            waiting, self._waiting = self._waiting, deque()
+            waiting, self._waiting = self._waiting, FairQueue()
         for task in waiting:
             task.fail(EngineError(_CLOSED if self._closing else _ENDED))
         model.close()
@@ -141,7 +140,7 @@ class Worker(Generic[Model]):
                 self._changed.wait()
             if self._closing:
                 return None
-            self._current = self._waiting.popleft()
+            self._current = self._waiting.take()
             return self._current
 
     @staticmethod

@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import hypothesis
 import pytest
+import tiny_model
 
 from rag import model_store
 from rag.engine import LlamaEngine
@@ -16,6 +18,10 @@ from rag.errors import EngineError, PromptTooLongError
 from rag.protocols import Generation, GenerationRequest
 from rag.settings import EngineSettings
 from rag.types import Message
+
+# A machine that is busy with something else is no failure; each test has its time limit.
+hypothesis.settings.register_profile("mingbai", deadline=None)
+hypothesis.settings.load_profile("mingbai")
 
 SMALL_MODEL = "qwen2.5-coder-0.5b-instruct-q4_k_m"
 
@@ -217,6 +223,12 @@ def small_model_path() -> Path:
     if not path.exists():
         pytest.skip(f"the small model is not on this machine; run: mingbai models pull {SMALL_MODEL}")
     return path
+
+
+@pytest.fixture(scope="session")
+def tiny_model_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A model of random weights that the real llama.cpp runs at thousands of tokens a second."""
+    return tiny_model.write(tmp_path_factory.mktemp("tiny") / "tiny.gguf")
 
 
 @pytest.fixture(scope="session")

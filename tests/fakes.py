@@ -66,7 +66,7 @@ class FakeGenerator:
     model_hash = "0" * 64
     context_size = 4096
 
-    def __init__(self, reply: str = "", *, yes: float = 0.9) -> None:
+    def __init__(self, reply: str = "", *, yes: float = 0.97) -> None:
         self.reply = reply
         self.yes = yes
         self.prompts: list[str] = []

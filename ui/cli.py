@@ -110,11 +110,21 @@ def password() -> None:
 
 
 @app.command()
-def doctor(index: Index = DEFAULT_INDEX, *, as_json: AsJson = False, overrides: Overrides = None) -> None:
+def doctor(
+    index: Index = DEFAULT_INDEX,
+    *,
+    bench: Annotated[bool, typer.Option("--bench", help="Also measure the fastest engine settings; a minute.")] = False,
+    as_json: AsJson = False,
+    overrides: Overrides = None,
+) -> None:
     """Check the machine, the models and the index, and say what to do."""
-    from ui.doctor import examine
+    from ui import doctor as checks
 
-    healthy = terminal.show_findings(examine(index, terminal.settings(overrides)), as_json=as_json)
+    settings = terminal.settings(overrides)
+    findings = checks.examine(index, settings)
+    if bench:
+        findings += checks.bench(settings, terminal.err.print)
+    healthy = terminal.show_findings(findings, as_json=as_json)
     raise typer.Exit(0 if healthy else EXIT_ERROR)
 
 

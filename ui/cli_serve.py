@@ -29,14 +29,15 @@ def serve(
 ) -> None:
     """Serve the models and the notes to other programs: an OpenAI-compatible API.
 
-    The environment variable MINGBAI_API_KEY holds the key, or sha256: and its hash.
+    The environment variable MINGBAI_API_KEY holds the key, or sha256: and its hash. The language model runs in a
+    process of its own, which is started again when native code crashes (engine.isolated).
     """
     _need_extra()
     from ui.serve.guard import KEY_VARIABLE, access
     from ui.serve.launch import addresses, make_server
 
     rules = access(host, os.environ.get(KEY_VARIABLE, ""), allow_host or ())
-    with terminal.open_notebook(index, overrides) as notebook:
+    with terminal.open_notebook(index, ["engine.isolated=true", *(overrides or ())]) as notebook:
         # Models that are not there end the command here, with the command that gets them.
         terminal.err.print(f"{notebook.generator.model_id} and {notebook.embedder.model_id}, loading")
         for address in addresses(rules, port):

@@ -6,11 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from rag import build, manifest, model_store
+from rag import build, catalogue, manifest, model_store
 from rag.errors import MingbaiError
 from rag.index import check_fresh
 from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from rag.calibration import Trial
 
 _MEMORY = Path("/proc/meminfo")
 _CPU = Path("/proc/cpuinfo")
@@ -43,6 +47,33 @@ class Finding:
 def examine(index: Path, settings: Settings) -> list[Finding]:
     """Look at machine, libraries, models and index; nothing is loaded or changed."""
     return [*_machine(index), *_libraries(), *_acceleration(settings), *_models(settings), _index(index, settings)]
+
+
+def bench(settings: Settings, say: Callable[[str], None]) -> list[Finding]:
+    """Measure which engine settings are fastest here, beside the limit; ``engine.calibrate`` then uses them."""
+    from evals.bench.engine_rows import read_bandwidth
+    from rag import calibration
+    from rag.llama_adapter import thread_count
+
+    def measured() -> str:
+        card = catalogue.find(settings.models.generator)
+        path = model_store.locate(card.id)
+        found = calibration.measure(path, card.sha256, settings.engine, has_gpu=build.supports_gpu_offload(), say=say)
+        calibration.remember(card.sha256, found)
+        say("memory bandwidth")
+        ceiling = read_bandwidth(thread_count(0)) / path.stat().st_size
+        lines = [_trial(trial, ceiling) for trial in found.trials]
+        return f"decoding cannot exceed {ceiling:.0f} tokens/s (memory bandwidth ÷ model bytes)\n" + "\n".join(lines)
+
+    return [_checked("speed", measured)]
+
+
+def _trial(trial: "Trial", ceiling: float) -> str:
+    chosen = ", ".join(f"{name}={value}" for name, value in trial.settings.items())
+    if trial.prefill is None or trial.decode is None:
+        return f"  {chosen}: {trial.reason}"
+    share = trial.decode / ceiling
+    return f"  {chosen}: prefill {trial.prefill:.0f}, decoding {trial.decode:.1f} tokens/s ({share:.2f} of the limit)"
 
 
 def _machine(index: Path) -> Iterator[Finding]:

@@ -28,7 +28,7 @@ MAX_ENTRY_CHARS = 12_000
 MAX_ENTRIES = 5
 _SECONDS = 600.0
 # What an answer goes through, in order, for the progress that clients show.
-_STAGES = ("search", "write", "judge")
+_STAGES = ("search", "write", "judge", "check")
 
 INSTRUCTIONS = (
     "The person's own notes. Use ask for a question that the notes should answer: its text is checked against them and "

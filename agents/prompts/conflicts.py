@@ -5,6 +5,7 @@ Two rules are compared only where both apply: same target, and conditions that m
 exception to one without, not a contradiction, unless the general rule says that it knows no exception.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from itertools import combinations
 
@@ -63,7 +64,7 @@ def contradictions(rules: Sequence[Rule]) -> list[Finding]:
 
 def clash(one: Rule, other: Rule) -> str:
     """Why two rules exclude each other, or ""."""
-    if not meets(one, other):
+    if not meets(one, other) or _are_cases_of_two_things(one, other):
         return ""
     a, b = one.demand, other.demand
     if (
@@ -76,7 +77,37 @@ def clash(one: Rule, other: Rule) -> str:
         reason = _demands_clash(first, second)
         if reason:
             return reason
-    return ""
+    return _clash_with_fixed_words(one, other) or _clash_with_fixed_words(other, one)
+
+
+_CASES = frozenset({"upper case", "lower case"})
+_CASE_WORDS = content.units(
+    "write put letters capital capitals upper lower case uppercase lowercase caps 大写 小写 字母 一律 全部"
+)
+
+
+def _are_cases_of_two_things(one: Rule, other: Rule) -> bool:
+    """Keywords in upper case and names in lower case are no contradiction."""
+    if not all(isinstance(rule.demand, Tone) and rule.demand.name in _CASES for rule in (one, other)):
+        return False
+    a, b = content.units(one.text) - _CASE_WORDS, content.units(other.text) - _CASE_WORDS
+    return bool(a and b) and not a & b
+
+
+_NOTHING_BUT = re.compile(
+    r"\b(?:only|just|nothing but|simply|single word|exactly)\b|只(?!有|要)|仅|一律|直接", re.IGNORECASE
+)
+
+
+def _clash_with_fixed_words(fixed: Rule, other: Rule) -> str:
+    """In one case nothing but fixed words is to be said, and something else is to be done."""
+    a, b = fixed.demand, other.demand
+    if not (isinstance(a, Fallback) and a.literal and fixed.condition and isinstance(b, Content)):
+        return ""
+    is_same_case = same_case(fixed.condition, other.condition)
+    is_more = not b.is_forbidden and not b.is_permission and a.literal not in other.text
+    is_fixed = is_same_case and is_more and _NOTHING_BUT.search(fixed.text)
+    return "fallback: nothing but fixed words, and something else" if is_fixed else ""
 
 
 def meets(one: Rule, other: Rule) -> bool:
@@ -150,6 +181,8 @@ def _length_clash(a: Length, b: object) -> str:  # noqa: PLR0911 - one return pe
     if not isinstance(b, Length):
         return ""
     if a.unit is b.unit:
+        if a.of != b.of:
+            return ""
         return "length: the ranges do not meet" if _above(a, b) or _above(b, a) else ""
     return "length: the ranges do not meet" if _implies_more(a, b) or _implies_more(b, a) else ""
 
@@ -201,7 +234,8 @@ def _format_clash(a: Format, b: object) -> str:  # noqa: PLR0911 - one return pe
         and not b.is_forbidden
         and not b.is_permission
     ):
-        is_around = b.place and (b.is_literal or b.concept in EXTRA_TEXT)
+        # What begins or ends the answer may be a value of the data, unless nothing but the data may be there.
+        is_around = a.is_only and b.place and (b.is_literal or b.concept in EXTRA_TEXT)
         return (
             "format: data, and text around it"
             if is_around or b.concept in {"greeting", "apology", "heading", "bold", "closing", "preamble"}
@@ -235,9 +269,9 @@ def _tone_clash(a: Tone, b: Tone) -> str:
 
 def _content_clash(a: Content, b: Content) -> str:  # noqa: PLR0911 - one return per kind of clash
     if a.is_forbidden == b.is_forbidden:
-        both_start = a.place == b.place == "start" or (a.place == b.place == "end")
         differs = a.is_literal and b.is_literal and a.concept != b.concept
-        return f"place: two texts at the same {a.place}" if both_start and differs and not a.is_forbidden else ""
+        is_clash = a.place and a.place == b.place and differs and not a.is_forbidden
+        return f"place: two texts at the same {a.place}" if is_clash else ""
     banned, wanted = (a, b) if a.is_forbidden else (b, a)
     if banned.is_literal != wanted.is_literal:
         return ""
@@ -246,6 +280,8 @@ def _content_clash(a: Content, b: Content) -> str:  # noqa: PLR0911 - one return
     if banned.concept == "extra":
         is_extra = wanted.concept in EXTRA_TEXT - {"extra"} and not wanted.is_permission
         return "content: nothing else, and something else" if is_extra else ""
+    if (banned.concept, wanted.concept) == ("question_mark", "question"):
+        return "content: a question, and no question mark"
     if banned.concept != wanted.concept:
         return ""
     if not banned.concept:
@@ -290,6 +326,8 @@ def _spans_targets(one: Rule, other: Rule) -> bool:
     """A ban for the whole answer holds for its parts too, but a form of the whole is not one of its parts."""
     whole, part = (one, other) if not one.target else (other, one)
     demand = whole.demand
+    if isinstance(demand, Format) and isinstance(part.demand, Format) and not whole.target:
+        return demand.name == "plain" and not demand.is_forbidden  # plain as a whole is plain in every part
     if whole.target or part.target == "term" or not isinstance(demand, Languages | Content):
         return False
     return demand.is_forbidden and not (isinstance(demand, Content) and demand.concept == "extra")

@@ -17,7 +17,7 @@ _STOP = frozenset(
     "its they them their which who what when where how why can could may might will would do does did has have had not no so "
     "such into over under also very more most only just all each both some any there here we you i your use using include "
     "add give provide write make sure put keep any every one ever even them him her his "
-    "user users question questions".split()
+    "user users question questions leave leaves out".split()
 )
 # Written differently, the same for our purpose.
 _FILLER = re.compile(

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.prompts.conflicts import contradictions
+from agents.prompts.example_language import language_of
 from agents.prompts.examples import Spec, example_findings
 from agents.prompts.rules import parse
 from agents.prompts.structure import structure_of
@@ -34,7 +35,7 @@ def spec_of(prompt: str, rules: Sequence[Rule], conflicts: Sequence[Finding]) ->
         for rule in rules
         if (rule.start, rule.end) in clauses or (rule.kind is Kind.FORMAT and rule.sentence in forms)
     )
-    return Spec(tuple(rules), structure_of(prompt, list(rules)), implicated)
+    return Spec(tuple(rules), structure_of(prompt, list(rules)), implicated, language_of(prompt, rules))
 
 
 def inspect(prompt: str, examples: Sequence[Example]) -> Reading:

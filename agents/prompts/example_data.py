@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 from collections.abc import Iterator, Sequence
 
 from agents.prompts.structure import Field, Structure, top_keys
@@ -25,6 +26,21 @@ def data_broken(structure: Structure, text: str) -> Iterator[tuple[str, str]]:
         cells = [cell.strip() for cell in header.strip().strip("|").split("|")]
         if header and [c.casefold() for c in cells] != [n.casefold() for n in structure.names]:
             yield "columns", f"The columns are {', '.join(cells)}."
+        elif header:
+            yield from _cells_broken(text, structure, cells)
+
+
+def _cells_broken(text: str, structure: Structure, names: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Cells of a table that are none of the values of their column."""
+    rows = [line.strip() for line in text.splitlines() if line.strip().startswith("|")][1:]
+    for row in rows:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if len(cells) != len(names) or all(re.fullmatch(r"[:\s-]*", cell) for cell in cells):
+            continue
+        for name, cell in zip(names, cells, strict=True):
+            one = structure.fields.get(name)
+            if one is not None and one.values and (reason := value_broken(one, cell)):
+                yield f"value of {name}", reason
 
 
 def _row_broken(row: object, structure: Structure) -> Iterator[tuple[str, str]]:

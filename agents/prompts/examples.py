@@ -4,17 +4,18 @@
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from agents.prompts import content
 from agents.prompts.example_data import data_broken
-from agents.prompts.lengths import count
+from agents.prompts.example_language import WRONG_SCRIPT, language_broken, prose_of, stray_language
+from agents.prompts.lengths import count, things
 from agents.prompts.special import REFUSAL
 from agents.prompts.structure import Structure
 from agents.prompts.surface import (
     breaks_ban,
     is_form,
     language_share,
-    languages_of,
     meets_demand,
     strip_fence,
 )
@@ -30,10 +31,10 @@ from agents.prompts.types import (
     Order,
     Pattern,
     Rule,
+    Unit,
 )
+from rag.text import detect_language
 
-WRONG_SCRIPT = 0.5
-"""Below this share of the demanded language a turn is in another one; terms and names may stay in theirs."""
 _LABELLED = {
     "answer": r"^\s*(?:\*\*)?(?:answer|conclusion|verdict|result|答案|结论|结果|回答)(?:\*\*)?\s*[:：]",
     "explanation": r"^\s*(?:\*\*)?(?:reason(?:s|ing)?|explanation|rationale|why|理由|解释|原因|说明|推理|思路)(?:\*\*)?\s*[:：]",
@@ -50,6 +51,7 @@ LABEL_LINE = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, 
 
 # "Answers have one sentence": where a reply holds several answers with their questions, it is said of each.
 _ANSWERS = re.compile(r"^\s*(?:答案?|A|Answer)\s*[:：]", re.MULTILINE)
+_ANSWERS_OF_MANY = re.compile(r"\s*(?:the )?answers\b", re.IGNORECASE)
 _OF_ANSWER = re.compile(r"\s*(?:the )?(?:answers?\b|答案)|不超过|至多|最多", re.IGNORECASE)
 
 
@@ -60,6 +62,7 @@ class Spec:
     rules: tuple[Rule, ...]
     structure: Structure
     implicated: frozenset[str] = frozenset()
+    language: str = ""
 
 
 def example_findings(spec: Spec, examples: Sequence[Example]) -> list[Finding]:
@@ -67,10 +70,24 @@ def example_findings(spec: Spec, examples: Sequence[Example]) -> list[Finding]:
 
     Rules in ``spec.implicated`` are in conflict with each other; no example can keep them all, so they are left out.
     """
+    read = without_misread(spec, examples)
     found: list[Finding] = []
     for index, example in enumerate(examples):
-        found += broken_rules(spec, example, index)
+        found += broken_rules(read, example, index)
     return found + list(_contradictory_pairs(examples))
+
+
+def without_misread(spec: Spec, examples: Sequence[Example]) -> Spec:
+    """The spec without the rules that every one of several examples breaks.
+
+    Somebody wrote the examples to keep the rules, so such a rule was more likely read wrongly. A form is read surely.
+    """
+    if len(examples) < 2:
+        return spec
+    broken = [{name for one in broken_rules(spec, example, 0) for name in one.rule_ids} for example in examples]
+    sure = {rule.id for rule in spec.rules if isinstance(rule.demand, Format | Languages)}
+    misread = frozenset.intersection(*(frozenset(names) for names in broken)) - sure
+    return replace(spec, implicated=spec.implicated | misread)
 
 
 def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
@@ -99,6 +116,8 @@ def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
         _finding(code, reason, (), example.assistant, index)
         for code, reason in data_broken(spec.structure, example.assistant)
     ]
+    if spec.language and (reason := stray_language(spec.language, spec.structure, example)):
+        found.append(_finding("other language", reason, (), example.assistant, index))
     return _one_per_code(found)
 
 
@@ -134,6 +153,8 @@ def _broken(rule: Rule, example: Example, spec: Spec) -> str:
 def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa: PLR0911 - one return per kind of demand
     demand = rule.demand
     if isinstance(demand, Length):
+        if _ANSWERS_OF_MANY.match(rule.text) and "\n" in text.strip() and not _ANSWERS.search(text):
+            return ""  # which part of a line is an answer cannot be told
         parts = _ANSWERS.split(text)[1:] if _OF_ANSWER.match(rule.text) and len(_ANSWERS.findall(text)) > 1 else [text]
         return next(
             (
@@ -144,7 +165,7 @@ def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa
             "",
         )
     if isinstance(demand, Languages):
-        return _language_broken(demand, _prose_of(text, spec.structure), user)
+        return language_broken(demand, prose_of(text, spec.structure), user)
     if isinstance(demand, Format):
         return _form_broken(demand, text)
     if isinstance(demand, Labels):
@@ -163,7 +184,9 @@ def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa
 
 
 def _length_broken(demand: Length, text: str) -> str:
-    n = count(text, demand.unit)
+    n = things(text, demand.of) if demand.unit is Unit.ITEMS else count(text, demand.unit)
+    if n is None:
+        return ""
     if demand.high is not None and n > demand.high:
         return f"It has {n} {demand.unit}, more than {demand.high}."
     if demand.low is not None and n < demand.low:
@@ -179,47 +202,6 @@ def _broken_piece(demand: object, text: str) -> str:
         return ""
     longest = max(count(line, demand.unit) for line in lines)
     return f"A line has {longest} {demand.unit}, more than {demand.high}." if longest > demand.high else ""
-
-
-def _language_broken(demand: Languages, text: str, user: str) -> str:
-    if demand.is_forbidden:
-        used = languages_of(text) & demand.codes
-        return f"It uses {', '.join(sorted(used))}, which is forbidden." if used else ""
-    codes = set(demand.codes)
-    if "mirror" in codes:
-        codes = {"zh" if language_share(user, "zh") >= WRONG_SCRIPT else "en"}
-        if not any(c.isalpha() for c in user):
-            return ""
-    shares = [language_share(text, code) for code in codes]
-    if not any(c.isalpha() for c in text) or max(shares) >= WRONG_SCRIPT:
-        return ""
-    return f"It is not in {' or '.join(sorted(codes))}."
-
-
-def _prose_of(text: str, structure: Structure) -> str:
-    """The free text of a turn: the values of JSON that are no labels, without code."""
-    if structure.form != "json":
-        return re.sub(r"```.*?```|`[^`]*`", " ", text, flags=re.DOTALL)
-    try:
-        value = json.loads(strip_fence(text), strict=False)
-    except ValueError:
-        return ""
-    labelled = {one.name for one in structure.fields.values() if one.values}
-    return "\n".join(_strings(value, labelled))
-
-
-def _strings(value: object, skipped: set[str]) -> Iterator[str]:
-    if isinstance(value, str) and (
-        " " in value.strip() or len(value) > 8 or any("\u4e00" <= c <= "\u9fff" for c in value)
-    ):
-        yield value
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item, skipped)
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            if key not in skipped:
-                yield from _strings(item, skipped)
 
 
 def _form_broken(demand: Format, text: str) -> str:
@@ -238,13 +220,16 @@ def _is_label_only(rules: Sequence[Rule]) -> bool:
     return is_label or any(isinstance(d, Content) and d.concept == "extra" for d in demands)
 
 
-def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:
+def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:  # noqa: PLR0911 - one return per kind
     if demand.is_permission:
         return ""
     if demand.is_literal:
         return _literal_broken(demand, text)
     if demand.concept == "extra":
         return _extra_broken(text, spec)
+    if demand.concept == "statement":
+        is_told = content.units(text) & demand.units or detect_language(text) != detect_language(rule.text)
+        return "" if is_told else f"It lacks what is demanded: {rule.text.strip()}"
     if demand.is_forbidden:
         what = breaks_ban(text, demand.concept, demand.units)
         return f"It holds {what!r}, which is forbidden." if what else ""
@@ -259,6 +244,8 @@ def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:
 
 def _literal_broken(demand: Content, text: str) -> str:
     inside = text.strip()
+    if demand.place == "address":
+        return ""  # whether and how anybody is addressed cannot be seen
     if demand.is_forbidden:
         return (
             f"It holds {demand.concept!r}, which is forbidden."
@@ -275,12 +262,18 @@ def _literal_broken(demand: Content, text: str) -> str:
 
 
 def _extra_broken(text: str, spec: Spec) -> str:
-    if spec.structure.form != "json":
-        return ""
-    try:
-        json.loads(strip_fence(text), strict=False)
-    except ValueError:
-        return "" if is_form(text, "json") else "It holds text beside the JSON."
+    if spec.structure.form == "json":
+        try:
+            json.loads(strip_fence(text), strict=False)
+        except ValueError:
+            return "" if is_form(text, "json") else "It holds text beside the JSON."
+    if spec.structure.form == "table" and is_form(text, "table"):
+        outside = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("|")]
+        return "It holds text beside the table." if outside else ""
+    is_fenced = any(isinstance(r.demand, Content) and r.demand.concept == "fence" and not r.demand.is_forbidden
+                    for r in spec.rules)  # fmt: skip
+    if is_fenced and "```" in text and re.sub(r"```.*?```", "", text, flags=re.DOTALL).strip():
+        return "It holds text beside the code block."
     return ""
 
 
@@ -320,6 +313,8 @@ def _fallback_shown(rules: Sequence[Rule], text: str, structure_form: str) -> st
     plain = text.strip().strip('"“”。.!！').casefold()
     if any(literal.strip("。.!！").casefold() == plain for literal in literals):
         return ""
+    if any(literal.casefold() in plain for literal in literals):
+        return None  # said within a longer reply, such as one of its lines
     unknown = [
         r.demand.literal
         for r in rules

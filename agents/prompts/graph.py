@@ -20,7 +20,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agents.prompts.detect import Reading, spec_of
 from agents.prompts.session import Candidate, Session
-from agents.prompts.types import Content, Finding, Rule
+from agents.prompts.types import Content, Finding, Format, Rule
 
 Told = Callable[..., None]
 """Called with the name of a step that ended and what it decided."""
@@ -167,7 +167,7 @@ def _is_within(rule: Rule, touched: list[tuple[int, int]], before: Reading, impl
     if any(start < rule.sentence[1] and rule.sentence[0] < end for start, end in touched):
         return True
     shared = [other for other in before.rules if other.sentence == rule.sentence and other.id in implicated]
-    return bool(shared) and (isinstance(rule.demand, Content) or rule.start == shared[0].start)
+    return bool(shared) and (isinstance(rule.demand, Content | Format) or rule.start == shared[0].start)
 
 
 def _was_known(finding: Finding, old: list[Finding]) -> bool:

@@ -3,7 +3,7 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.prompts.types import Brevity, Length, Unit
 from rag.text import HAN, split_sentences
@@ -24,19 +24,25 @@ _NUMBER = (
     + "|".join(sorted((w for w in _EN_NUMBERS if " " not in w and len(w) > 2), key=len, reverse=True))
     + r"|[零一二两三四五六七八九十百千]+)"
 )
+# Things that stand one to a line or row; "" below means a mere point, which is of no kind.
+_THINGS = "step|row|card|tip|reason|idea|suggestion|option|task|section|stanza|hashtag|keyword"
+_THINGS_ZH = "步骤|步(?!骤)|建议|理由|方案|关键词|例子|卡片|标签"
+_THING = re.compile(rf"\b(?P<en>{_THINGS})s?\b|(?P<zh>{_THINGS_ZH})", re.IGNORECASE)
 _UNITS: tuple[tuple[Unit, str], ...] = (
     (Unit.WORDS, r"words?\b|个?英文单词|个?单词|个词"),
     (Unit.CHARACTERS, r"(?:Chinese )?characters?\b|个?汉字|个?字符|个?中文字|个?字(?![段母节])"),
     (Unit.SENTENCES, r"(?:(?:short|full|complete|plain|clear)\s+)*sentences?\b|个?短?句(?:话|子)?"),
     (Unit.PARAGRAPHS, r"(?:short )?paragraphs?\b|个?自然段|个?段落?(?:文字)?"),
     (Unit.ITEMS, r"(?:short |numbered |bulleted |key )*(?:bullet points?|bullets?|list items?|items?|points?)\b|"
-                 r"个?(?:要点|条目|项目|条(?!件)|项(?!目)|点(?!钟))"),
+                 r"个?(?:要点|条目|项目|条(?!件)|项(?!目)|点(?!钟))"
+                 rf"|(?:\w+ )?(?:{_THINGS})s?\b|个?(?:{_THINGS_ZH})"),
     (Unit.LINES, r"lines?\b|行"),
 )  # fmt: skip
 _UNIT = "|".join(f"(?P<{unit.value}>{pattern})" for unit, pattern in _UNITS)
 _UNIT_ANY = "|".join(pattern for _, pattern in _UNITS)
 _AMOUNT = re.compile(
-    rf"(?P<first>{_NUMBER})\s*(?:(?:-|–|~|～|—|至|到|to|and|or)\s*(?P<second>{_NUMBER}))?\s*-?\s*(?:{_UNIT})",
+    rf"(?P<first>{_NUMBER})\s*(?:(?:-|–|~|～|—|至|到|to|and|or)\s*(?P<second>{_NUMBER}))?\s*-?\s*"
+    rf"(?:(?:separate|distinct|different|brief|long|full|well-formed|coherent) )?(?:{_UNIT})",
     re.IGNORECASE,
 )
 _BELOW = re.compile(
@@ -51,7 +57,7 @@ _STRICTLY_BELOW = re.compile(
 )
 _NOT = re.compile(r"(?:\b(?:no|not|never)\b[^,，。]{0,12}|不(?:要|得|能|可|应|许|准)?)$", re.IGNORECASE)
 _ABOVE = re.compile(
-    r"(?:at least|no (?:fewer|less|shorter) than|not (?:fewer|less) than|a? ?minimum (?:length )?(?:of|is)?|min\.?|至少|最少|不(?:得|能|可|要)?(?:少于|低于|小于)|起码|下限(?:为|是)?)(?:[^\d,，。.;；]{0,8}?)$",
+    r"(?:at least|no (?:fewer|less|shorter) than|not (?:fewer|less) than|a? ?minimum (?:length )?(?:of|is)?|min\.?|至少|最少|不(?:得|能|可|要)?(?:少于|低于|小于)|起码|下限(?:为|是)?|[写讲凑]?(?:满|够)|达到)(?:[^\d,，。.;；]{0,8}?)$",
     re.IGNORECASE,
 )
 _STRICTLY_ABOVE = re.compile(
@@ -118,6 +124,8 @@ def lengths_in(clause: str) -> Iterator[Found]:
         if _NONE_AT_ALL.match(after) or (unit is Unit.ITEMS and high == 1):
             continue  # "not a word more"; "one piece of news"
         length = _bounds(unit, low, high, before, after)
+        if unit is Unit.ITEMS:
+            length = replace(length, of=_thing_in(match[0]))
         if (length.low, length.high) != (low, high) or low != high or _EXACT.search(before) or not before.strip():
             yield Found(length, match.start(), match.end())
     if (counted := _WORD_COUNT.search(clause)) and not _AMOUNT.search(clause):
@@ -129,6 +137,30 @@ def lengths_in(clause: str) -> Iterator[Found]:
         for pattern, is_short in ((_SHORT, True), (_LONG, False)):
             if found := pattern.search(clause):
                 yield Found(Brevity(is_short), found.start(), found.end())
+
+
+_BARE = re.compile(
+    rf"^\s*(?P<before>at (?:the )?most |no more than |up to |at least |no fewer than |最多|至多|不超过|至少|不少于)?(?P<first>{_NUMBER})个?"
+    rf"(?P<after> at (?:the )?(?:most|least)| or (?:fewer|less|more)|以内|以上)?[.。]?\s*$",
+    re.IGNORECASE,
+)
+
+
+def bare_length_in(clause: str, before: str) -> Found | None:
+    """A bound without a unit, which is that of the things named before it: "Number the steps, six at most"."""
+    match = _BARE.match(clause)
+    things = _THING.findall(before)
+    if match is None or not things or not (match["before"] or match["after"]):
+        return None
+    n = number(match["first"])
+    length = _bounds(Unit.ITEMS, n, n, match["before"] or "", match["after"] or "")
+    return Found(replace(length, of=_thing_in(before)), match.start("first"), match.end("first"))
+
+
+def _thing_in(text: str) -> str:
+    """The last thing that a text names, in the singular, or ""."""
+    found = [match["en"] or match["zh"] for match in _THING.finditer(text)]
+    return found[-1].lower() if found else ""
 
 
 def number(text: str) -> int:
@@ -162,6 +194,21 @@ def count(text: str, unit: Unit) -> int:
     if unit is Unit.PARAGRAPHS:
         return len([block for block in re.split(r"\n\s*\n", text.strip()) if block.strip()])
     return sum(_ITEM.match(line) is not None for line in lines)
+
+
+def things(text: str, of: str) -> int | None:
+    """How many things of a kind a text shows: rows of its table, else marked items; None where neither is there."""
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if of == "row":
+        rows = [line for line in lines if line.startswith("|") and not re.fullmatch(r"[\s|:-]+", line)]
+        return len(rows) - 1 if rows else None
+    marked = sum(_ITEM.match(line) is not None for line in lines)
+    if marked or not of:
+        # Lines that all begin with one label ("Problem: …") are items too.
+        labels = {label[0] for line in lines if (label := re.match(r"[^\s:：]{1,12}[:：]", line))}
+        is_labelled = len(labels) == 1 < len(lines) and all(line.startswith(tuple(labels)) for line in lines)
+        return marked or (len(lines) if is_labelled else 0)
+    return None
 
 
 _ITEM = re.compile(r"^\s*(?:[-*+•·]\s+|\(?\d{1,2}[.)、]\s*|[①-⑳]\s*|[一二三四五六七八九十]、)")

@@ -37,11 +37,11 @@ _FORMATS: Mapping[str, str] = {
     "html": r"\bHTML\b",
     "table": r"\b(?:Markdown )?tables?\b|(?:Markdown ?)?表格",
     "bullets": r"\b(?:bullet(?:ed)?(?: points?| lists?)?|bullets)\b|(?<=\bno )lists?\b|\b(?:as|in|into|use|using|avoid|without|any) (?:a )?lists?\b(?! of)|\bunordered list\b|项目符号(?:列表)?|无序列表|要点列表|分点(?:列出|作答|回答)?|列表(?:形式|格式)?|若干条|逐条|分条|[条点]列|分(?:成|为)?[几多若干两三四五六七八九十]{1,2}个?[点条]|\b(?:as a|in) list(?: form)?\b|\bpoint by point\b",
-    "numbered": r"\bnumbered (?:list|steps|points)\b|\bordered list\b|有序列表|编号列表|带编号的|编号步骤",
+    "numbered": r"\bnumber (?:the|all|each|every|your) (?:\w+ )?(?:steps?|points?|items?|lines?|questions?)\b|\bnumbered (?:list|steps|points)\b|\bordered list\b|有序列表|编号列表|带编号的|编号步骤",
     "plain": r"\bplain[- ]text\b|纯文本",
     "prose": r"\b(?:flowing |continuous |running )?prose\b|\b(?:a|one|single) (?:continuous |flowing |single )?paragraph\b|连贯的?(?:段落|文字)|自然段|散文|一段(?:连贯的?)?(?:话|文字|文本)|成段",
     "markdown": r"\bMarkdown\b(?! table)|(?<![A-Za-z])Markdown(?! ?表格)",
-    "label": r"\b(?:only|just) (?:the |a |one |that )?(?:label|category(?: name)?|one word|single word|class(?: name)?)\b|\b(?:one|a single) (?:word|label)\b|一个词|单个(?:词|标签)|只(?:输出|回答|给出)(?:类别|标签)",
+    "label": r"\b(?:only|just) (?:the |a |one |that )?(?:label|category(?: name)?|one word|single word|class(?: name)?)\b|\b(?:one|a single) (?:word|label)\b|\bwith (?:the |a |one )?(?:label|category|class)(?: name)? (?:alone|only)\b|一个词|单个(?:词|标签)|只(?:输出|回答|给出)(?:类别|标签)",
 }
 _FORMAT = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FORMATS.items()}
 
@@ -85,14 +85,19 @@ TONES: Mapping[str, str] = {
     "polite": r"\b(?:polite(?:ly)?|courteous|respectful(?:ly)?)\b|礼貌|客气|尊重",
     "friendly": r"\b(?:friendly|warm(?:ly)?|empathetic|encouraging|supportive)\b|友好|亲切|热情|温暖|亲和|温和|鼓励",
     "blunt": r"\b(?:blunt(?:ly)?|harsh(?:ly)?|sarcas(?:m|tic(?:ally)?)|rude(?:ly)?|cold(?:ly)?|curt(?:ly)?|mocking(?:ly)?|stern(?:ly)?)\b|讽刺|挖苦|冷淡|冷冰冰|生硬|粗鲁|毒舌|刻薄|嘲讽|严厉",
-    "simple": r"\b(?:(?:simple|plain|everyday) (?:words?|language|terms)|layman'?s? terms?|for (?:a )?(?:child(?:ren)?|beginners?|laypeople)|without jargon|no jargon)\b|通俗|浅显|大白话|白话|小学生|外行(?:人)?(?:也)?(?:能|看得)懂|简单(?:的)?(?:词|语言|话)|初学者能懂",
+    "simple": r"\b(?:(?:simple|plain|everyday) (?:words?|language|terms|sentences?)|layman'?s? terms?|for (?:a )?(?:child(?:ren)?|beginners?|laypeople)|without jargon|no jargon)\b|通俗|浅显|大白话|白话|小学生|外行(?:人)?(?:也)?(?:能|看得)懂|简单(?:的)?(?:词|语言|话)|初学者能懂",
+    "elaborate": r"\b(?:sophisticated|flowery|ornate|elaborate(?:ly)?|(?:long and )?(?:complex|convoluted) sentences|literary (?:style|language))\b|华丽|辞藻|长句|晦涩|文言|古文",
+    "upper case": r"\b(?:upper ?case|capital letters|all[- ]caps|in capitals)\b|大写",
+    "lower case": r"\blower ?case\b|小写",
+    "vivid": r"\b(?:vivid(?:ly)?|lively|colou?rful language)\b|生动|形象|活泼|有文采",
+    "dry": r"\b(?:dry|plain and factual|unadorned)\b|平实|朴实|平铺直叙|(?:不要?|禁止)(?:用|使用)?任何修辞",
     "technical": r"\b(?:(?:highly |dense |precise )?technical (?:terms?|language|vocabulary|terminology|jargon)|expert[- ]level|specialist (?:terms?|vocabulary|terminology)|(?:use|with|dense) jargon)\b|专业术语|行话|术语密集|专家(?:级|水平)|学术术语",
 }
 _TONE = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in TONES.items()}
 _OPPOSITE_TONES = (
     {"formal", "casual"}, {"formal", "humorous"}, {"serious", "humorous"}, {"serious", "casual"},
     {"first person", "third person"}, {"first person", "second person"}, {"second person", "third person"},
-    {"neutral", "persuasive"}, {"polite", "blunt"}, {"friendly", "blunt"}, {"simple", "technical"},
+    {"neutral", "persuasive"}, {"polite", "blunt"}, {"friendly", "blunt"}, {"simple", "technical"}, {"simple", "elaborate"}, {"vivid", "dry"}, {"upper case", "lower case"},
 )  # fmt: skip
 
 
@@ -108,10 +113,10 @@ CONCEPTS: Mapping[str, str] = {
     "citation": r"\bcit(?:e|es|ed|ing|ations?)\b|\bsources?\b|\b(?:reference|footnote)s?\b|引用|出处|来源|参考文献|引文|脚注|编号(?!列表|步骤|的)|\bnote numbers?\b|\[n\]",
     "fence": r"\bcode (?:fences?|blocks?)\b|\bfenced\b|```|代码(?:块|围栏)|围栏",
     "heading": r"\b(?:headings?|headers?|section titles?)\b|小标题|标题",
-    "explanation": r"\bexplanations?\b|\bexplain(?:s|ing)?\b|\bjustif(?:y|ication)\b|\brationale\b|\b(?:your |the |chain of |step-by-step )?reasoning\b|\breasons?\b|\bcommentary\b|解释|说明理由|理由|推理(?:过程|步骤)?|思路|原因|思考过程",
+    "explanation": r"\bexplanations?\b|\bexplain(?:s|ing)?\b|\bjustif(?:y|ication)\b|\brationale\b|\b(?:your |the |chain of |step-by-step )?reasoning\b|\breasons?\b|\bcommentary\b|解释|讲解|(?:不?加上?|附上?)说明|说明理由|理由|推理(?:过程|步骤)?|思路|原因|思考过程",
     "link": r"\b(?:links?|URLs?|hyperlinks?)\b|链接|网址",
     "first_person": r"\bfirst[- ]person\b|第一人称",
-    "question": r"\b(?:follow-up|clarifying|closing|rhetorical) questions?\b|\bask (?:\w+ ){0,3}questions?\b|\bask (?:the user|them|back)\b|提问(?!者|的)|反问|追问|澄清(?:问题)?|(?:提出|问|加)(?:一个)?(?:后续|相关)?问题|向用户提问",
+    "question": r"\b(?:follow-up|clarifying|closing|rhetorical) questions?\b|\b(?:ask|pose|raise|(?:end|close|finish|open|start|begin) with) (?:\w+ ){0,3}questions?\b(?! mark)|\bask (?:the user|them|back)\b|提问(?!者|的)|反问|追问|澄清(?:问题)?|(?:提出|问|加)(?:任何|一个|几个)?(?:后续|相关)?的?问题|以(?:一个)?[^，。]{0,4}(?:问题|问句)(?:来)?(?:结尾|收尾|结束|开头)|向用户提问",
     "question_mark": r"\bquestion marks?\b|问号",
     "disclaimer": r"\bdisclaimers?\b|免责声明",
     "opinion": r"\b(?:personal |own )?(?:opinions?|views?)\b|个人(?:观点|看法|意见)|主观(?:看法|评价|判断)|自己的看法",
@@ -135,7 +140,8 @@ CONCEPTS: Mapping[str, str] = {
     "names": r"\b(?:personal |real |customer(?:'s)? |user(?:'s)? |people'?s? )names?\b|人名|姓名|客户名|真名",
     "contact": r"\b(?:email addresses|phone numbers?|contact (?:details|information))\b|联系方式|电话(?:号码)?|邮箱",
     "steps": r"\bstep[- ]by[- ]step\b|\b(?:intermediate|working|calculation) steps?\b|\bsteps\b|步骤|逐步|一步一步|分步|计算过程",
-    "extra": r"\b(?:anything|nothing|no (?:other|extra|additional|further)|any (?:other|extra|additional|further)) ?(?:else|text|words?|content|output|commentary)?\b|\b(?:other|extra|additional|surrounding) (?:text|words|content|prose)\b|(?:其他|其它|额外|多余)(?:的)?(?:任何)?(?:内容|文字|文本|话|说明|字)|别的(?:内容|话|文字)?",
+    "extra": r"\bnothing (?:besides|beyond (?:it|that)|more)\b|\b(?:anything|nothing|no (?:other|extra|additional|further)|any (?:other|extra|additional|further)) ?(?:else|text|words?|content|output|commentary)?\b|\b(?:other|extra|additional|surrounding) (?:text|words|content|prose)\b|(?:其他|其它|额外|多余)(?:的)?(?:任何)?(?:内容|文字|文本|话|说明|字)|别的(?:内容|话|文字)?",
+    "passage": r"\b(?:add|append|attach|include|write|finish with|close with|end with|begin with|start with|open with) (?:a|an|one|two|some|a few|another)(?: \w+)? (?:paragraphs?|sentences?|notes?|remarks?)\b|(?:加上?|附上?|写上?|补上?|另写|再写)(?:一|几|两)小?[段句]",
     "code": r"\b(?:source |sample )?code(?! (?:fence|block))(?: snippets?| samples?| examples?)?\b|代码(?!块|围栏)(?:示例|片段)?",
     "title": r"\btitles?\b|题目|题名",
     "translation": r"\btranslat(?:e|es|ion|ions|ing)\b|译文|翻译",
@@ -172,6 +178,7 @@ EXTRA_TEXT = frozenset(
         "extra",
         "opinion",
         "background",
+        "passage",
     }
 )
 """What "output only X, nothing else" leaves out."""

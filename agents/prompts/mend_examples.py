@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from agents.prompts import content
 from agents.prompts.examples import Spec, broken_rules
 from agents.prompts.json_repair import object_inside
-from agents.prompts.lengths import count
+from agents.prompts.lengths import count, things
 from agents.prompts.mend_data import mend_rows
 from agents.prompts.mend_text import shortened, without
-from agents.prompts.types import Content, Example, Fallback, Finding, Format, Labels, Length, Order, Rule
+from agents.prompts.types import Content, Example, Fallback, Finding, Format, Labels, Length, Order, Rule, Unit
 from rag.text import detect_language, split_sentences
 
 MAX_PASSES = 6
@@ -127,7 +127,8 @@ def _in_field(turn: Turn, rule: Rule) -> str | None:
 
 def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
     text = turn.example.assistant
-    if demand.high is None or (count(text, demand.unit) <= demand.high and not is_piece):
+    n = things(text, demand.of) if demand.unit is Unit.ITEMS else count(text, demand.unit)
+    if demand.high is None or n is None or (n <= demand.high and not is_piece):
         return None
     if not is_piece:
         label = _short_label(turn)
@@ -218,7 +219,25 @@ def _as_csv(text: str) -> str | None:
         if line.strip().startswith("|")
     ]
     rows = [row for row in rows if not all(re.fullmatch(r"[:\s-]*", cell) for cell in row)]
+    rows = rows or _rows_of_json(text)
     return "\n".join(",".join(f'"{cell}"' if "," in cell else cell for cell in row) for row in rows) or None
+
+
+def _rows_of_json(text: str) -> list[list[str]]:
+    """Objects as rows below their keys; empty where a value is no plain text or number."""
+    try:
+        value = json.loads(text)
+    except ValueError:
+        return []
+    rows = value if isinstance(value, list) else [value]
+    if not rows or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
+        return []
+    cells = [list(rows[0]), *([*row.values()] for row in rows)]
+    return [[str(cell) for cell in row] for row in cells] if _is_flat(cells) else []
+
+
+def _is_flat(rows: Sequence[Sequence[object]]) -> bool:
+    return all(isinstance(cell, str | int | float) for row in rows for cell in row)
 
 
 def _label(turn: Turn, values: Sequence[str]) -> str | None:
@@ -234,12 +253,20 @@ def _content(turn: Turn, demand: Content) -> str | None:
     if demand.is_literal:
         return _literal(turn, demand)
     if demand.concept == "extra":
-        return object_inside(text)
+        return _bare(text, turn.spec.structure.form)
     if demand.is_forbidden:
         return without(text, demand.concept)
     if demand.concept == "citation":
         return _cited(text, turn.example.user)
     return f"{text.rstrip()} 🙂" if demand.concept == "emoji" else None
+
+
+def _bare(text: str, form: str) -> str | None:
+    """The data of a turn without the text around it."""
+    if form == "table":
+        return "\n".join(line for line in text.splitlines() if line.lstrip().startswith("|")) or None
+    fenced = re.search(r"^```.*?^```", text, re.DOTALL | re.MULTILINE)
+    return fenced[0] if fenced and form != "json" else object_inside(text)
 
 
 def _literal(turn: Turn, demand: Content) -> str | None:

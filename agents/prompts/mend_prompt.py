@@ -31,12 +31,15 @@ def mend_prompt(
 ) -> Mending:
     """Patches for the findings of a reading that lie in the prompt. ``flipped``: try the other side this time."""
     mending = Mending()
-    for loser, finding in _losers(reading, examples, mending, choose, flipped).items():
+    losers = _losers(reading, examples, mending, choose, flipped)
+    gone = [reading.rule(loser).sentence for loser in losers]
+    for loser, finding in losers.items():
         rule = reading.rule(loser)
         sound = [other for other in reading.rules if other.id not in reading.spec.implicated]
         mending.patches.append(deletion(prompt, rule, sound, finding.detail))
     for finding in reading.findings:
-        if finding.type == "format":
+        is_gone = any(start <= a and b <= end for start, end in gone for a, b in finding.spans)
+        if finding.type == "format" and not is_gone:
             patch, decision = form_patch(prompt, finding, reading, examples)
             if patch is not None:
                 mending.patches.append(patch)
@@ -110,6 +113,7 @@ def _apart(patches: Sequence[Patch]) -> list[Patch]:
     """Patches in order of place; one that overlaps an earlier one is left for the next round."""
     kept: list[Patch] = []
     for patch in sorted(patches, key=lambda patch: (patch.start, -len(patch.before))):
-        if not kept or patch.start >= kept[-1].end:
+        is_said = kept and (patch.start, patch.after) == (kept[-1].start, kept[-1].after)
+        if not kept or (patch.start >= kept[-1].end and not is_said):
             kept.append(patch)
     return kept

@@ -65,7 +65,10 @@ def without(text: str, what: str) -> str | None:  # noqa: PLR0911 - one return p
 
 def _first_lines(text: str, demand: Length) -> str:
     high, kept, n = demand.high or 0, [], 0
-    for line in text.split("\n"):
+    lines = text.split("\n")
+    if demand.unit is Unit.ITEMS and not any(count(line, demand.unit) for line in lines):
+        return "\n".join(lines[:high])  # items without marks: one a line
+    for line in lines:
         n += count(line, demand.unit)
         if not (count(line, demand.unit) and n > high):
             kept.append(line)

@@ -7,7 +7,7 @@ from enum import Enum
 _NEGATION = re.compile(
     r"\b(?:do not|don['’]?t|does not|never|must not|mustn['’]t|may not|should not|shouldn['’]t|can(?:not| not|['’]t)|avoid|without|refrain from|forbid(?:den)?|prohibited|"
     r"not allowed|(?:is|are|be) not|not|no|omit|exclude|leave out|leave (?:[\w'-]+ ){1,5}out|skip|drop|instead of|rather than|free of|zero|ban(?:ned)?|neither|nor|off[- ]limits|stay away from|stop)\b"
-    r"|不要|不得|不能|不可以?|不准|不许|禁止|避免|切勿|切忌|勿|(?<![类级特分区识性个差判鉴辨])别(?![的名人])|不应该?|不该|不用|严禁|杜绝|省略|去掉|不(?:含|带|加|写|使用|包含|出现|给|列|附|做|作|说|提|引|解释|举|问|复述|展示|输出)|没有任何|无需|不必|不宜|拒绝使用|请勿|忌",
+    r"|不要|不得|不能|不可以?|不准|不许|禁止|避免|切勿|切忌|勿|(?<![类级特分区识性个差判鉴辨])别(?![的名人])|不应该?|不该|不用|严禁|杜绝|省略|去掉|不(?:含|带|加|写|使用|包含|出现|给|列|附|做|作|说|提|引|解释|举|问|复述|展示|输出|推荐|透露|讨论|评论|评价|涉及|添加|猜|编|推测|修改|改|谈)|没有任何|无需|不必|不宜|拒绝使用|请勿|忌",
     re.IGNORECASE,
 )
 _FORBIDDEN_AFTER = re.compile(
@@ -53,6 +53,7 @@ def polarity(clause: str, start: int, end: int, inherited: bool = False) -> Pola
     before = _DOUBLE.sub("", clause[:start])
     for match in _NEGATION.finditer(before):
         negated = not _is_closed(before[match.end() :], match[0])
+    negated = negated or bool(re.search(r"(?:不|勿|(?<![类级特分区识性个差判鉴辨])别)$", before))
     if _DOUBLE.search(clause[: start + 1]) and not _NEGATION.search(before):
         negated = False
     if negated:
@@ -62,9 +63,24 @@ def polarity(clause: str, start: int, end: int, inherited: bool = False) -> Pola
     return Polarity.MUST
 
 
+_STATED = re.compile(
+    r"^[^,.]*?\b(?:remind|state|say|note|mention|tell|add|point out|make (?:it )?clear|warn|stress|emphasi[sz]e)\b[^,.]{0,40}?\bthat (?P<en>.+)"
+    r"|^[^，。不别]{0,10}(?:提醒|说明|注明|声明|告知|强调|指明)(?:读者|用户|客户|对方|他们?)?[，,：:]?(?P<zh>.*(?:不|没|非).*)",
+    re.IGNORECASE,
+)
+
+
+def stated_in(clause: str) -> str:
+    """What a clause wants said, where that is a whole sentence ("remind them that this is no advice"), or ""."""
+    match = _STATED.match(clause)
+    if match is None or _NEGATION.search(clause[: match.start("en") if match["en"] else match.start("zh")]):
+        return ""
+    return match["en"] or match["zh"] or ""
+
+
 def is_negated(clause: str) -> bool:
     """Whether a clause forbids something."""
-    return bool(_NEGATION.search(_DOUBLE.sub("", clause)))
+    return not stated_in(clause) and bool(_NEGATION.search(_DOUBLE.sub("", clause)))
 
 
 def is_permission(clause: str) -> bool:
@@ -131,7 +147,7 @@ _PARTS: dict[str, str] = {
 _PART = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _PARTS.items()}
 _FIELD = re.compile(
     r"`(?P<quoted>[A-Za-z_][\w-]{0,30})`|[\"“「'](?P<marked>[A-Za-z_][\w-]{0,30})[\"”」']\s*(?:field|key|column|字段|列|键)|(?:field|key|column|字段|列|键)\s*[\"“「'](?P<marked2>[A-Za-z_][\w-]{0,30})[\"”」']|\b(?P<named>[a-z_][a-z0-9_]{1,30})\s*(?:field|key|column|字段|列)|"
-    r"(?:字段|键|列)\s*(?P<zh>[A-Za-z_][\w-]{0,30})|(?P<han>[\u4e00-\u9fff]{2,4})字段|\b(?:field|key|column)\s+(?P<after>[a-z_][a-z0-9_]{1,30})\b"
+    r"(?:字段|键|列)\s*(?P<zh>[A-Za-z_][\w-]{0,30})|(?P<han>[\u4e00-\u9fff]{2,4})字段|[“\"「]?(?P<column>[\u4e00-\u9fff]{2,6}?)[”\"」]?(?:这|那)?一[列栏](?=[只不的写为必填用里中])|\b(?:field|key|column)\s+(?P<after>[a-z_][a-z0-9_]{1,30})\b"
 )
 _NO_FIELD = frozenset(
     "the a an each every this these those that any all no one two three four five six same extra other following exactly only required listed given "
@@ -170,9 +186,16 @@ def part_in(clause: str, before: int, main: frozenset[str], *, is_length: bool =
     for name, pattern in _PART.items():
         for match in pattern.finditer(clause):
             is_named = match.start() < before or _OF_PART.search(clause[before : match.start()])
-            if name not in main and is_named:
+            is_task = name == "piece" and _thing_of(match[0]) in main
+            if name not in main and is_named and not is_task:
                 nearest = max(nearest, (match.start(), name))
     return nearest[1] or ("placed" if is_length and _PLACED.search(clause[:before]) else "")
+
+
+def _thing_of(piece: str) -> str:
+    """What a piece is one of: "every recipe" and "每道菜的介绍" name a recipe and a dish."""
+    han = re.match(r"每一?[个道篇首张则部本]([\u4e00-\u9fff])", piece)
+    return han[1] if han else piece.split()[-1].lower().rstrip("s")
 
 
 _OF_PART = re.compile(r"\b(?:for|in|of|per|within)\s*(?:the |its |your )?$", re.IGNORECASE)

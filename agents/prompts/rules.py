@@ -3,11 +3,12 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.prompts import content, polarity
-from agents.prompts.lengths import lengths_in
+from agents.prompts.lengths import bare_length_in, lengths_in
 from agents.prompts.lexicon import STRUCTURED, concepts_in, formats_in, languages_in, opposite_tones, tones_in
+from agents.prompts.limits import limits_in
 from agents.prompts.polarity import Polarity
 from agents.prompts.special import case_of, fallback_of, labels_in, orders_in, priority_of
 from agents.prompts.statements import Clause, Statement, statements
@@ -27,7 +28,7 @@ _SUBJECT = re.compile(
     re.IGNORECASE,
 )
 _FORMAT_CUE = re.compile(
-    r"(?:\b(?:as|in|into|to|return|output|respond|reply|format(?:ted)?|use|using|give|write|produce|only|valid|single|one|be|is|generate|provide|emit|present|a|an|with|no|not|never|avoid|any|without|contain|or|and|than|plain|of|add|include|prefer|follow|render)|"
+    r"(?:\b(?:as|in|into|to|return|output|respond|reply|answer|format(?:ted)?|use|using|give|write|produce|only|valid|single|one|be|is|generate|provide|emit|present|a|an|with|no|not|never|avoid|any|without|contain|or|and|than|plain|of|add|include|prefer|follow|render)|"
     r"输出|返回|用|以|按|写成|给出|整理成|使用|为|是|一个|合法的?|有效的?|成|不要|禁止|任何|只|仅|严格|标准的?|采用|呈现|和|或|列成|做成|组织成|单个|必须|不得|出现|带|含|生成|提供|回复|回答|不|、|请|分|制作|的|嵌套|避免|放进|放到|放入|放在|置于|装在|存成|以下|下面|下述|the following|装进|转成|转换成|变成|填入|填进|整理为|存为|包成|里用|以标准)\s*$",
     re.IGNORECASE,
 )
@@ -50,9 +51,11 @@ _LITERALS = (
     ("start", re.compile(r"\b(?:start|begin|open)s?(?:ning)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
                          + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:开头|开始|起头|打头)"
                          + r"|(?:开头|第一句|首句)[^“「\"，。]{0,8}" + _QUOTED.format("zh2"), re.IGNORECASE)),
-    ("end", re.compile(r"\b(?:end|finish|close|conclude)s?(?:ing)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
+    ("end", re.compile(r"\b(?:(?:end|finish|close|conclude)s?(?:ing)?|sign(?:ing)? off)\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
                        + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:结尾|结束|收尾|作结)"
                        + r"|(?:末尾|最后|结尾|文末|句末)[^“「\"，。]{0,14}" + _QUOTED.format("zh2"), re.IGNORECASE)),
+    ("address", re.compile(r"\b(?:address|call|refer to)\b (?:the )?(?:users?|readers?|customers?|guests?|them)[^\"“.]{0,12}?" + _QUOTED.format("en")
+                           + r"|称呼[^“「\"，。]{0,8}(?:为|成|作)" + _QUOTED.format("zh") + r"|用" + _QUOTED.format("zh2") + r"来?称呼", re.IGNORECASE)),
     ("", re.compile(r"\b(?:use|say|write|mention|includ|contain|add|utter|insert|print|employ|us)(?:e|es|s|ing)?\b(?: the)?(?: exact)?(?: words?| phrases?| line| sentence| term| disclaimer| notice)?\s*" + _QUOTED.format("en")
                     + r"|(?:出现|使用|包含|写上|写出|加上|说|写|提到|带上|附上)[^“「\"，。]{0,6}" + _QUOTED.format("zh")
                     + r"|(?:the )?(?:words?|phrase) " + _QUOTED.format("en2"), re.IGNORECASE)),
@@ -62,12 +65,14 @@ _EVERYWHERE = re.compile(
     r"\b(?:must|always|every|each|includ\w+|contain\w*|mention)\b|必须|务必|每|都|一定|始终|包含|出现|附上|带上",
     re.IGNORECASE,
 )
+# "The word X must not be used for newsletters" bans it there only.
+_ONLY_THERE = re.compile(r"\b(?:for|in|when|about|if)\b", re.IGNORECASE)
 _PLACE_START = re.compile(r"\b(?:start|begin|open)s?\b|开头|开篇|首先", re.IGNORECASE)
 _PLACE_END = re.compile(r"\b(?:end|finish|close|conclude)s?\b|结尾|末尾|最后", re.IGNORECASE)
 _ORDER_ONLY = frozenset({"answer", "evidence", "definition", "title", "date", "translation", "units", "digits", "confidence",
                          "code", "background", "ending_punctuation", "capital"})  # fmt: skip
 _MAIN = re.compile(
-    r"\b(?P<summary>summari[sz]e|write (?:a |the )?summary|summari[sz]er)\b|\b(?P<translation>translat\w+)\b|(?P<zh_summary>总结|摘要|概括)|(?P<zh_translation>翻译|译成)|"
+    r"\b(?P<summary>summari[sz]e|write (?:a |the )?summary|summari[sz]er)\b|\b(?P<translation>translat\w+)\b|(?P<zh_summary>总结|摘要|概括|小结)|(?P<zh_translation>翻译|译成)|"
     r"\b(?P<title>(?:write|create|suggest|generate)s? (?:a |the )?(?:title|headline)s?)\b|(?P<zh_title>(?:拟|起|写|生成)(?:一个)?标题)|(?P<explanation>\bexplain\b|解释)|(?P<code>\bcod(?:e|ing)\b|代码)|"
     r"(?P<definition>\bdefine\b|定义)",
     re.IGNORECASE,
@@ -148,14 +153,30 @@ def _rules_of(sentence: Statement) -> Iterator[tuple[Clause, _Found]]:
     ):
         yield whole, _Found(Kind.FALLBACK, fallback, 0, "")
         return
+    named = _named_field(sentence)
     negated, has_labels = False, bool(list(labels_in(sentence.text)))
-    has_order = bool(list(orders_in(sentence.text)))
-    for clause in sentence.clauses:
+    has_order = any({order.first, order.then}.isdisjoint("^$") for order in orders_in(sentence.text))
+    for clause in sentence.clauses[1 if named else 0 :]:
         negated = negated and _is_list_item(clause.text)
         found = [one for one in _in_clause(clause.text, inherited=negated) if not _is_told(one, has_labels, has_order)]
+        if bare := bare_length_in(clause.text, sentence.text[: clause.start - sentence.start]):
+            found = [_Found(Kind.LENGTH, bare.length, bare.start, "")]
         negated = negated or (polarity.is_negated(clause.text) and not found_positive(found))
         for one in found:
-            yield clause, one
+            yield clause, replace(one, target=f"field:{named}") if named else one
+
+
+_FIELD_LINE = re.compile(r"^[`\"“]?(?P<name>[a-z_][a-z0-9_]{1,30})[`\"”]?\s*(?:\([^()]{1,20}\)\s*)?[:：]\s*\S")
+_NO_FIELD_NAMES = frozenset(
+    "label labels category categories class classes value values option options note important format output language tone style length answer reply response task role".split()
+)
+
+
+def _named_field(sentence: Statement) -> str:
+    """The field that a line such as "reason: at most 12 words" describes, or ""."""
+    match = _FIELD_LINE.match(sentence.text)
+    is_field = match and len(sentence.clauses) > 1 and match["name"] not in _NO_FIELD_NAMES
+    return match["name"] if match and is_field else ""
 
 
 def found_positive(found: list[_Found]) -> bool:
@@ -177,7 +198,7 @@ def _is_list_item(text: str) -> bool:
 
 
 _LABEL_SUBJECT = re.compile(
-    r"^[`\"“「]?(?P<name>[A-Za-z_]\w{1,30})[`\"”」]?\s*(?:is|are|must|should|has|takes|的?(?:取值|值)?(?:是|为|只能|必须|取))",
+    r"^[`\"“「]?(?P<name>[A-Za-z_]\w{1,30})[`\"”」]?\s*(?:[:：]|is|are|must|should|has|takes|的?(?:取值|值)?(?:是|为|只能|必须|取))",
     re.IGNORECASE,
 )
 
@@ -195,9 +216,15 @@ def _in_clause(text: str, inherited: bool) -> Iterator[_Found]:
     found += [one for one in _limits(text, inherited) if one.demand not in [other.demand for other in found]]
     if polarity.is_task(text):
         return iter(found)
+    if words := content.units(polarity.stated_in(text)):
+        place = _place(text, Polarity.MUST)
+        return iter([*found, _Found(Kind.REQUIRED, Content("statement", place=place, units=words), 0, "")])
     literals = list(_literals(text, inherited))
     found += list(_patterns(text)) if not inherited and not polarity.is_negated(text) else []
     found += literals or [one for one in _contents(text, inherited) if not _is_named_part(text, one, found)]
+    if any(one.demand == _NOTHING_FROM_OUTSIDE for one in found):
+        # "Cite only the documents" limits the sources and demands no marks.
+        found = [one for one in found if getattr(one.demand, "concept", "") != "citation"]
     if not found and len(text.strip()) > 3:
         words = content.units(text)
         if words:
@@ -207,6 +234,7 @@ def _in_clause(text: str, inherited: bool) -> Iterator[_Found]:
     return iter(found)
 
 
+_NOTHING_FROM_OUTSIDE = Content("outside", is_forbidden=True)
 _PATTERN = re.compile(
     r"(?:格式(?:为|是)?|写成|形如|\b(?:in the )?(?:form|format)(?: is)?|\bwritten as|\blook(?:s)? like)\s*[:：]?\s*[“\"「`'](?P<a>[\w\u4e00-\u9fff ]{1,16}?)(?P<gap>\s*[^\w\s\u4e00-\u9fff“”\"「」`'/|,，、.。{}\[\]]{1,3}\s*)(?P<b>[\w\u4e00-\u9fff ]{1,16})[”\"」`']",
     re.IGNORECASE,
@@ -249,13 +277,14 @@ def _formats(text: str, inherited: bool) -> Iterator[_Found]:
         before = text[:start]
         if any(other != name and a <= start and end <= b and (b - a) > (end - start) for other, a, b in spans):
             continue
-        if _INPUT.search(before) or (before.strip() and not _FORMAT_CUE.search(before)):
+        is_nothing_else = bool(_BESIDES_BEFORE.search(before) or _BESIDES_AFTER.match(text[end:]))
+        is_named = not before.strip() or is_nothing_else or _FORMAT_CUE.search(before)
+        if _INPUT.search(before) or not is_named:
             continue
         said = polarity.polarity(text, start, end, inherited)
         if said is Polarity.MAY:
             continue
-        is_nothing_else = bool(_BESIDES_BEFORE.search(before) or _BESIDES_AFTER.match(text[end:]))
-        if is_nothing_else and said is Polarity.NOT:
+        if is_nothing_else and (said is Polarity.NOT or polarity.is_negated(text)):
             yield _Found(Kind.FORMAT, Format(name, is_only=True), start)
             yield _Found(Kind.FORBIDDEN, Content("extra", is_forbidden=True), start, "")
             continue
@@ -297,6 +326,8 @@ def _literals(text: str, inherited: bool) -> Iterator[_Found]:
             said = polarity.polarity(text, match.start(), start, inherited)
             if not place and said is not Polarity.NOT and not _EVERYWHERE.search(text):
                 continue
+            if said is Polarity.NOT and _ONLY_THERE.search(text[match.end() :]):
+                continue
             kind = Kind.FORBIDDEN if said is Polarity.NOT else Kind.REQUIRED
             demand = Content(
                 match[group].strip(), said is Polarity.NOT, said is Polarity.MAY, is_literal=True, place=place
@@ -328,37 +359,10 @@ def _is_named_part(text: str, one: _Found, found: list[_Found]) -> bool:
     return bool(_FIELD_LIST.search(text)) or (has_form and not _POSITIVE.search(text[: one.at]))
 
 
-# "Use only the notes" and "give only the code" say what they leave out.
-_ONLY_SOURCES = re.compile(
-    r"\b(?:only|solely|exclusively|alone|nothing but|strictly)\b[^,.]{0,40}\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?|provided|given)\b|"
-    r"\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?)\b[^,.]{0,12}\b(?:only|alone|exclusively)\b|\bstick (?:strictly |closely )?to the (?:notes?|contexts?|passages?|documents?|materials?|texts?)\b|"
-    r"(?:只|仅|严格|完全)(?:能|可|可以)?(?:来自|取自|根据|依据|依照|按照|基于|用|使用|参考|依靠)[^，。]{0,10}(?:笔记|资料|材料|文档|原文|上下文|内容|段落|记录|文章)",
-    re.IGNORECASE,
-)
-_ONLY_OUTPUT = re.compile(
-    r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|write|provide|answer)(?: with)? (?:only|just|nothing (?:but|except))\b|\b(?:only|just) (?:output|return|reply|respond|give|print|provide)\b|"
-    r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|provide)\b[^,.]{2,40}\b(?:only|alone|nothing (?:else|more))[.!]?\s*$|(?:只|仅)(?:需|要|能|可以|许)?(?:输出|返回|回复|给出|打印)(?!一[种类])",
-    re.IGNORECASE,
-)
-
-
-_ALL = re.compile(
-    r"\b(?:list|give|name|show|return) (?:them )?all\b|(?:全部|逐一|一一)(?:列出|给出|写出)|所有[^，。]{0,8}都(?:要)?(?:列|给|写)",
-    re.IGNORECASE,
-)
-_ONLY_ONE = re.compile(
-    r"\bonly (?:one|the (?:first|best|last|most \w+))\b|只(?:给|列|选|取|写)(?:出)?[^，。]{0,8}(?:一[个种条项]|最[^，。]{1,4}的)",
-    re.IGNORECASE,
-)
-
-
 def _limits(text: str, inherited: bool) -> Iterator[_Found]:
     if not inherited and not polarity.is_negated(text):
-        if match := _ALL.search(text):
-            yield _Found(Kind.REQUIRED, Content("all"), match.start(), "")
-        for pattern, concept in ((_ONLY_SOURCES, "outside"), (_ONLY_OUTPUT, "extra"), (_ONLY_ONE, "all")):
-            if match := pattern.search(text):
-                yield _Found(Kind.FORBIDDEN, Content(concept, is_forbidden=True), match.start(), "")
+        for demand, at in limits_in(text):
+            yield _Found(Kind.FORBIDDEN if demand.is_forbidden else Kind.REQUIRED, demand, at, "")
 
 
 def _contents(text: str, inherited: bool) -> Iterator[_Found]:
@@ -393,4 +397,6 @@ def _main_parts(sentences: list[Statement]) -> frozenset[str]:
     for sentence in sentences[:3]:
         for match in _MAIN.finditer(sentence.text):
             found |= {name.removeprefix("zh_") for name, value in match.groupdict().items() if value}
+    for sentence in sentences[:1]:
+        found |= {word.lower().rstrip("s") for word in re.findall(r"[A-Za-z]{4,}|[\u4e00-\u9fff]", sentence.text)}
     return frozenset(found)

@@ -23,7 +23,8 @@ _CASES: Mapping[str, str] = {
 _CASE = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _CASES.items()}
 _ACTIONS: Mapping[str, str] = {
     "ask": r"\b(?:ask (?:\w+ ){0,4}?(?:for|to|a|one|what|which|them|back|clarif\w*|question)|request (?:more|clarification)|clarifying question)\b|追问|反问|请(?:用户|对方|读者|学生|客户|他)|请[^，。]{0,4}(?:补充|重新|提供|确认)|询问(?:用户)?|向用户(?:提问|确认)|让用户|要求用户",
-    "guess": r"\b(?:guess|(?:use|from|draw on|rely on|with|on) (?:\w+ ){0,3}?(?:knowledge|memory|best judg?ment)|own knowledge|best (?:guess|estimate)|make (?:up|an? (?:educated )?guess)|infer|estimate|speculate|most (?:likely|plausible|probable)|answer anyway|try (?:to answer|anyway|your best))\b|猜|推测|推断|估计|自己的知识|常识|自行(?:补充|判断|发挥)|照常(?:回答|作答)|尽力(?:回答|作答)|凭(?:经验|记忆)|最可能|最合理",
+    "guess": r"\b(?:guess|(?:use|from|draw on|rely on|with|on) (?:\w+ ){0,3}?(?:knowledge|memory|best judg?ment)|own knowledge|best (?:guess|estimate)|make (?:up|an? (?:educated )?guess)|infer|estimate|speculate|most (?:likely|plausible|probable)|answer anyway|try (?:to answer|anyway|your best))\b|猜|推测|推断|估计|自己的知识|(?:掌握|了解|知道|已有)的知识|常识|自行(?:安排|决定|补充|判断|发挥)|照常(?:回答|作答)|尽力(?:回答|作答)|凭(?:经验|记忆)|最可能|最合理",
+    "choose": r"\b(?:choose|pick|select|take)\b|选(?:择|用|取)|归[为入]",
     "null": r"\bnull\b|空值",
     "omit": r"\b(?:omit|leave (?:it |the (?:field|key|column) )?out|drop (?:it|the)|skip (?:it|the)|remove (?:it|the))\b|省略|略去|去掉(?:该|这)|删(?:除|掉)|不(?:要)?输出该|跳过",
     "empty string": r"\bempty string\b|\bleave (?:it|the (?:field|value)) (?:empty|blank)\b|空字符串|留空",
@@ -32,9 +33,11 @@ _ACTIONS: Mapping[str, str] = {
     "say unknown": r"\b(?:say|state|reply|admit|tell (?:them|the user)|answer|write)\b[^,.]{0,24}\b(?:do(?:es)?(?: not|n['’]t)|cannot|not|unknown|unsure|no answer|so)\b|(?:说|回答|告诉|说明|回复|写|承认)[^，。]{0,10}(?:不知道|没有|不确定|无法|未)|如实说明|直接说明",
 }  # fmt: skip
 _ACTION = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _ACTIONS.items()}
-_LITERAL = re.compile(r"[\"“「『`](?P<words>[^\"”」』`\n]{1,120})[\"”」』`]")
+_LITERAL = re.compile(
+    r"[\"“「『`](?P<quoted>[^\"”」』`\n]{1,120})[\"”」』`]|(?:\bwords? |\b(?:with|reply|answer|say|write|return|output|print) )(?P<capitals>[A-Z]{3,}(?:_[A-Z]+)*)\b"
+)
 _SAYS = re.compile(
-    r"\b(?:reply|repl(?:ies)|say|answer|respond|write|output|return|print|state|use|set|put|give|with|is|to|as)\b|回答|回复|说|写|输出|返回|填|给出|写成|记为|设为|用|写上|作答|答",
+    r"\b(?:reply|repl(?:ies)|say|answer|respond|write|output|return|print|state|use|set|put|give|with|is|to|as)\b|回答|回复|说|写|输出|返回|填|给出|写成|记为|设为|用|写上|作答|答|归[为入到]|算作|标[为成]",
     re.IGNORECASE,
 )
 REFUSAL = re.compile(
@@ -65,8 +68,8 @@ def fallback_of(case: str, sentence: Statement, *, is_known: bool = True) -> Fal
     """
     body = "，".join(clause.text for clause in sentence.clauses)
     literal = _LITERAL.search(body)
-    if literal and _SAYS.search(body[: literal.start()]):
-        return Fallback(case, "say", literal["words"].strip())
+    if literal and _SAYS.search(body[: literal.start() + (literal["quoted"] is None) * len(literal[0])]):
+        return Fallback(case, "say", (literal["quoted"] or literal["capitals"]).strip())
     positive = re.sub(
         r"(?:do not|don['’]t|never|rather than|instead of|without|不要|不得|而不是|禁止|别)[^,，;；]*",
         " ",
@@ -74,7 +77,7 @@ def fallback_of(case: str, sentence: Statement, *, is_known: bool = True) -> Fal
         flags=re.IGNORECASE,
     )
     for name, pattern in _ACTION.items():
-        if pattern.search(positive) and (is_known or name in {"ask", "guess", "refuse"}):
+        if pattern.search(positive) and (is_known or name in {"ask", "choose", "guess", "refuse"}):
             return Fallback(case, name)
     return None
 
@@ -85,6 +88,8 @@ def is_compatible(one: Fallback, other: Fallback) -> bool:
         return one.literal == other.literal or not (one.literal and other.literal)
     silent = {"refuse", "say unknown"}
     pair = {one.action, other.action}
+    if "choose" in pair and "ask" not in pair:
+        return True
     if pair <= silent or pair <= {"escalate", "refuse"} or pair <= {"escalate", "say unknown"}:
         return True
     if "say" in pair and pair & silent:
@@ -108,21 +113,34 @@ _FIRST_THEN_EN = re.compile(
     re.IGNORECASE,
 )
 _FIRST_THEN_ZH = re.compile(r"先(?P<a>[^，。；再]{1,16})[，,]?\s*(?:再|然后|接着|随后|后|最后)(?P<b>[^，。；]{1,16})")
+_PLACES = (
+    re.compile(r"(?P<a>[^，。；]{1,8}?)(?:放|写|排|列)在前面?[，,](?P<b>[^，。；]{1,8}?)(?:放|写|排|列)在后面?"),
+    re.compile(r"第一(?P<of>[段句行]|部分)(?:写|讲|说|介绍|给出)(?P<a>[^，。；]{1,10})[，,]第二(?P=of)(?:写|讲|说|介绍|给出)(?P<b>[^，。；]{1,10})"),
+    re.compile(r"\bfirst (?P<of>paragraph|sentence|line|part) (?:\w+ )?(?P<a>[^,.;]{3,30}?),? (?:and )?the second (?:(?P=of) )?(?:\w+ )?(?P<b>[^,.;]{3,30})", re.IGNORECASE),
+)  # fmt: skip
 _ENDS = re.compile(
-    r"\b(?:start|begin|open|lead) with (?P<s>[^,.;\"“]{2,40})|\b(?:end|finish|close|conclude) with (?P<e>[^,.;\"“]{2,40})|(?:put|place|give|state|write|show) (?P<p>[^,.;]{2,30}?) (?:(?P<first>first|at the (?:very )?(?:top|beginning|start))|(?P<last>last|at the (?:very )?(?:end|bottom)))\b|"
+    r"\b(?:start|begin|open|lead) with (?!the (?:words?|phrase|line|sentence)\b)(?P<s>[^,.;\"“]{2,40})|\b(?:end|finish|close|conclude) with (?!the (?:words?|phrase|line|sentence)\b)(?P<e>[^,.;\"“]{2,40})|(?:put|place|give|state|write|show) (?P<p>[^,.;]{2,30}?) (?:(?P<first>first|at the (?:very )?(?:top|beginning|start))|(?P<last>last|at the (?:very )?(?:end|bottom)))\b|"
     r"(?P<p2>[^,.;]{2,30}?) (?:must |should )?(?:comes?|goes?) (?:(?P<first2>first)|(?P<last2>last|at the end))\b|"
-    r"以(?P<zs>[^，。；“「]{1,12})(?:开头|开始|打头)|以(?P<ze>[^，。；“「]{1,12})(?:结尾|结束|收尾)|(?P<zp>[^，。；]{1,10}?)(?:必须|要|应|一律)?(?:放|写|排|列)在(?:(?P<zfirst>最前面?|开头|最开始|第一[行句段位]|首位)|(?P<zlast>最后|末尾|结尾|文末))|(?:开头|第一句)(?:先|就|必须|要|直接)?(?:给出|写|说|是)(?P<zs2>[^，。；]{1,10})|(?:最后|末尾|结尾)(?:再|才|必须|要)?(?:给出|写|说|附上)(?P<ze2>[^，。；“「]{1,10})",
+    r"以(?P<zs>[^，。；“「]{1,12})(?:开头|开始|打头)|以(?P<ze>[^，。；“「]{1,12})(?:结尾|结束|收尾)|(?P<zp>[^，。；]{1,10}?)(?:必须|要|应|一律)?(?:放|写|排|列)在(?:每[条行句段]的)?(?:(?P<zfirst>最前面?|开头|最开始|第一[行句段位]|首位)|(?P<zlast>最后|末尾|结尾|文末))|(?:开头|第一句)(?:先|就|必须|要|直接)?(?:给出|写|说|是)(?P<zs2>[^，。；]{1,10})|(?:最后|末尾|结尾)(?:再|才|必须|要)?(?:给出|写|说|附上)(?P<ze2>[^，。；“「]{1,10})",
+    re.IGNORECASE,
+)
+
+
+_BAN_OF_PLACE = re.compile(
+    r"\s*(?:there (?:is|must be) )?(?:no|nothing|do not|don['’]t|never)\b[^,.]{0,40}\b(?:before|after|above|below)\b|[^，。]{0,14}(?:前后|之外|以外)[^，。]{0,4}(?:不|无|没有)",
     re.IGNORECASE,
 )
 
 
 def orders_in(sentence: str) -> Iterator[Order]:
     """The orders of parts that a sentence demands."""
+    if _BAN_OF_PLACE.match(sentence):
+        return
     for pattern in (_BEFORE_EN, _BEFORE_ZH):
         for match in pattern.finditer(sentence):
             is_after = match["how"].lower() in {"after", "below", "后", "后面"}
             yield from _order(match["b"] if is_after else match["a"], match["a"] if is_after else match["b"])
-    for pattern in (_FIRST_THEN_EN, _FIRST_THEN_ZH):
+    for pattern in (_FIRST_THEN_EN, _FIRST_THEN_ZH, *_PLACES):
         for match in pattern.finditer(sentence):
             yield from _order(match["a"], match["b"])
     for match in _ENDS.finditer(sentence):
@@ -171,11 +189,12 @@ _ALL_ELSE = re.compile(r"\b(?:anything|everything|all) else\b|其他(?:内容)?|
 
 
 _ITEM = r"[\"“「'`]?[A-Za-z\u4e00-\u9fff][\w\u4e00-\u9fff &/+-]{0,24}?[\"”」'`]?"
-_LIST = rf"(?P<list>{_ITEM}(?:\s*(?:[、,|/]|,?\s+or\b|,?\s+and\b|或者?|和|以及)\s*{_ITEM})+)"
+_LIST = rf"(?P<list>{_ITEM}(?:(?:\s*(?:[、,|/]|,?\s+or\b|,?\s+and\b|或者?|和|以及)\s*|(?<=[”」])(?=[“「])){_ITEM})+)"
 _LABELS = (
-    re.compile(rf"\b(?:one of(?: these| the following)?(?: \w+)?(?: labels| categories| values| words| classes| options)?|(?:labels?|categor(?:y|ies)|classes|values|options|sentiment|priority|severity|status|type|level) (?:is|are|must be|should be|has to be|may be)(?: one of| either)?(?: these)?|either|allowed (?:labels|values|categories)|(?:labels?|categories|classes|values|options)(?=\s*[:：(（]|\s+(?:are|is)\b))\s*(?:[:：(（]|are|is)?\s*{_LIST}(?=\s*[.。;；)）,，\n]|$|\s+(?:and|based|for|depending|only)\b)", re.IGNORECASE),
-    re.compile(rf"(?:只能|必须|应)?(?:是|为|从|取值(?:为|是)?|取|选自|属于|分(?:类)?(?:为|成|到))(?:以下|下列)?(?:类别|标签|几种)?[:：]?\s*{_LIST}\s*(?:之一|中(?:的一个|任选|选择?)|[两三四五六]者|其中之一|这?[两二三四五六七八][种类个者]|里(?:选|挑|取))"),
+    re.compile(rf"\b(?:one of(?: these| the following)?(?:(?: \w+)? (?:labels|categories|values|words|classes|options))?|(?:labels?|categor(?:y|ies)|classes|values|options|sentiment|priority|severity|status|type|level) (?:is|are|must be|should be|has to be|may be)(?: one of| either)?(?: these)?|either|allowed (?:labels|values|categories)|(?:labels?|categories|classes|values|options)(?=\s*[:：(（]|\s+(?:are|is)\b))\s*(?:[:：(（]|are|is)?\s*{_LIST}(?=\s*[.。;；)）,，\n]|$|\s+(?:and|based|for|depending|only)\b)", re.IGNORECASE),
+    re.compile(rf"(?:只能|必须|应)?(?:是|为|从|回答|输出|填写?|取值(?:为|是)?|取|选自|属于|分(?:类)?(?:为|成|到))(?:以下|下列)?(?:类别|标签|几种)?[:：]?\s*{_LIST}\s*(?:之一|中(?:的一个|任选|选择?)|[两三四五六]者|其中之一|这?[两二三四五六七八][种类个者]|里(?:选|挑|取))"),
     re.compile(rf"(?:类别|标签|取值|可选值|分类|选项|情感|优先级|等级|级别|状态)(?:(?:只?有|包括|为|是|只能是|必须是|取值为)?[:：]|(?:只有|包括|分为|只能是|必须是|取值为|只能为))\s*{_LIST}(?=[。；;.]|$|\s*[（(])"),
+    re.compile(rf"(?:只能|必须|应)(?:填写?|取|是|为|选|写|用)[:：]?\s*{_LIST}(?=[。；;]|$)"),
 )  # fmt: skip
 
 
@@ -184,7 +203,8 @@ def labels_in(sentence: str) -> Iterator[tuple[tuple[str, ...], int]]:
     for pattern in _LABELS:
         if match := pattern.search(sentence):
             values = tuple(
-                v.strip(" \"“”「」'`") for v in re.split(r"[、,，|/]|\bor\b|\band\b|或者?|和|以及", match["list"])
+                v.strip(" \"“”「」'`")
+                for v in re.split(r"[、,，|/]|(?<=[”」])(?=[“「])|\bor\b|\band\b|或者?|和|以及", match["list"])
             )
             kept = tuple(v for v in values if v)
             if len(kept) >= 2 and all(len(v) <= 20 and len(v.split()) <= 3 for v in kept):

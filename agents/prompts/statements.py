@@ -10,7 +10,7 @@ from rag.text import split_sentences
 FENCE = re.compile(r"^[ \t]*(```|~~~)[^\n]*\n.*?^[ \t]*\1[ \t]*$", re.MULTILINE | re.DOTALL)
 _HEADING = re.compile(
     r"^[ \t]*(?:#{1,6}[ \t]+(?P<hash>.+?)[ \t]*#*|【(?P<box>[^】\n]{1,20})】|\*\*(?P<bold>[^*\n]{1,40})\*\*[:：]?"
-    r"|(?P<plain>[A-Z][A-Za-z -]{2,30}|[\u4e00-\u9fff]{2,8})[:：])[ \t]*$"
+    r"|(?P<plain>[A-Z][A-Za-z-]{1,15}(?: [A-Za-z-]{1,15}){0,2}|[\u4e00-\u9fff]{2,8})[:：])[ \t]*$"
 )
 _BLOCK = re.compile(r"<(?P<tag>[A-Za-z_\u4e00-\u9fff][\w\u4e00-\u9fff-]*)>\s*\n.*?</(?P=tag)>", re.DOTALL)
 _EXAMPLE_HEADING = re.compile(r"example|few-?shot|sample|示例|样例|例子|范例", re.IGNORECASE)
@@ -37,7 +37,13 @@ _LEADING = (
         r"(?P<mark>的时候|之时|时候|的情况下|情况下|时|的话|的地方|的部分|的信息|的内容|的字段|处|以外|之外|外|的问题|的提问|的用户|的输入)?[，,:：]\s*(?:那么|则|就|才)?",
     ),
 )
-_ZH_OPENERS = re.compile(r"如果|若|假如|要是|当|一旦|倘若|遇到|碰到|只有|只要|对|针对|凡|除非|除了")
+_ZH_OPENERS = re.compile(
+    r"如果|若|假如|要是|当|一旦|倘若|遇到|碰到|只有|只要|对|针对|凡|除非|除了|(?:用户|客人|读者|客户|学生|顾客|对方)(?:问到|问起|问的|询问|提到|要求|没有给|没给|不)"
+)
+# "Name the main problems, three at most" begins like a condition in Chinese ("…的问题，") and is none.
+_IMPERATIVE_ZH = re.compile(
+    r"(?:先|再|请|最后)?(?:指出|找出|列出|写出?|给出|说明|总结|提出|解答|修正|归纳|保留|选出?|挑出?|概括|整理|提取|抽取)"
+)
 _TRAILING = re.compile(
     r"\s*[,，(（]?\s*(?P<exception>unless|except(?:\s+(?:when|if|for|in|that))?|other than|除非|除外|例外)?\s*"
     r"(?P<condition>(?:\b(?:only\s+)?(?:if|when(?:ever)?|unless|except|in case|for questions?|for users?|where)\b[^.。!！?？]+)"
@@ -45,7 +51,9 @@ _TRAILING = re.compile(
     re.IGNORECASE,
 )
 _INNER_ZH = re.compile(
-    r"^(?P<condition>[^，。]{0,10}(?:没有|缺失|缺少|未提到|未写明)的(?:信息|内容|字段|项目?)(?=[填写用留])|(?:如果|若|当|遇到|碰到|对于?|针对)?[^，,。]{1,20}?(?:时|的时候|的话|的情况下))(?=[\u4e00-\u9fff“\"「])"
+    r"^(?P<condition>[^，。]{0,6}[看拿读听认分查辨说]不(?:清楚?|准|出|到|懂|明白?)的(?:项|词|地方|内容|信息|字段|部分|情况)?(?=[，,一都就则写填归用按请给标直])"
+    r"|[^，。]{0,10}(?:没有|缺失|缺少|未提到|未写明)的(?:信息|内容|字段|项目?)(?=[填写用留])"
+    r"|(?:如果|若|当|遇到|碰到|对于?|针对)?[^，,。]{1,20}?(?:时|的时候|的话|的情况下)(?=[\u4e00-\u9fff“\"「]))"
 )
 _EXCEPTION = re.compile(
     r"\b(?:unless|except(?:ion|ions)?|other than|only exception|however|instead)\b|除非|除外|例外|除了|但(?:是)?(?:如果|当|在|遇到|对)",
@@ -59,6 +67,13 @@ _UNIVERSAL = re.compile(
 _NOT_CONDITION = re.compile(
     r"^(?:where|if|when(?:ever)?) (?:it (?:fits|helps)|possible|needed|necessary|appropriate|relevant|useful|suitable|you (?:can|like|want))|(?:必要|适当|可能|合适)时|^如有必要|^如果可能|^如可能|"
     r"^for (?:example|instance|each|every|clarity|the record|all|any)\b|^in (?:total|short)|^where\b.*\?|^对(?:话|比|答案|问题)(?!.*(?:时|的话))",
+    re.IGNORECASE,
+)
+
+# The task itself is no condition: "when you answer", "播报时".
+_TASK_ITSELF = re.compile(
+    r"^when(?:ever)? (?:you (?:are )?)?(?:answer|reply|respond|writ|summari[sz])\w*(?: (?:to )?(?:the |a |any )?(?:\w+ )?(?:questions?|users?|customers?|readers?))?$|"
+    r"^(?:在|当)?你?(?:回答|回复|作答|答复|输出|书写|撰写|写作|生成|总结|翻译|改写|讲解|介绍|播报)(?:用户|读者|客户|学生)?的?(?:问题|提问|来信)?(?:时|的时候)?$",
     re.IGNORECASE,
 )
 
@@ -134,11 +149,15 @@ def _joined(line: str) -> list[tuple[int, int]]:
     """Sentence spans; one that ends inside quotes or brackets goes on."""
     spans: list[tuple[int, int]] = []
     for start, end in split_sentences(line):
-        if spans and _is_open(line[spans[-1][0] : spans[-1][1]]):
+        if spans and (_is_open(line[spans[-1][0] : spans[-1][1]]) or _GOES_ON.match(line[start:end])):
             spans[-1] = (spans[-1][0], end)
         else:
             spans.append((start, end))
     return spans
+
+
+_GOES_ON = re.compile(r"结尾|收尾|结束|开头|打头|作结|作为|的字样|字样|这|即可")
+"""A sentence in quotes was the object of this one: “欢迎再来。”结尾."""
 
 
 def _is_open(text: str) -> bool:
@@ -170,7 +189,13 @@ def _condition(text: str) -> tuple[str, bool, int, int]:
             continue
         if number and not (match["mark"] or _ZH_OPENERS.match(match["condition"])):
             continue
-        return match["condition"].strip(), bool(match["exception"]), match.end(), len(text)
+        if number and _IMPERATIVE_ZH.match(match["condition"]):
+            continue
+        if _TASK_ITSELF.match(match["condition"].strip()):
+            return "", False, match.end(), len(text)
+        # "没有的信息" names its case by what follows the 的 as well.
+        tail = mark if number and (mark := match["mark"] or "").startswith("的") else ""
+        return (match["condition"] + tail).strip(), bool(match["exception"]), match.end(), len(text)
     body = text.rstrip("。.!！?？；; ")
     match = _TRAILING.search(body)
     if (
@@ -183,7 +208,8 @@ def _condition(text: str) -> tuple[str, bool, int, int]:
         return match["condition"].strip(), bool(match["exception"]), 0, match.start()
     inner = _INNER_ZH.match(text)
     if inner and not _UNIVERSAL.match(text):
-        return inner["condition"], False, inner.end(), len(text)
+        condition = "" if _TASK_ITSELF.match(inner["condition"]) else inner["condition"]
+        return condition, False, inner.end(), len(text)
     return "", False, 0, len(text)
 
 

@@ -235,7 +235,7 @@ def _is_name(name: str) -> bool:
     return (
         bool(name)
         and name.lower() not in _NOT_NAMES
-        and not re.search(r"不|必须|应|可以|如果|缺|的|没有|取值|内容|类型", name)
+        and not re.search(r"不|必须|应|可以|如果|缺|的|没有|取值|类型|这个|那个|省略|时$|.内容|内容.", name)
     )
 
 
@@ -288,7 +288,7 @@ def _mentions(name: str, names: list[str], prose: str) -> Iterator[tuple[int, in
     )
     for match in pattern.finditer(prose):
         stop = re.search(
-            r"(?<!\d)\.|\.(?!\d)|[。;；\n]|[)）]|、|[,，](?!\s*(?:an?|one of|between|from|within|in|either|取值|范围|介于|必须是|为|是)\b|\s*(?:取值|范围|介于|必须是|为|是))",
+            r"(?<!\d)\.|\.(?!\d)|[。;；\n]|[)）]|、|[,，](?!\s*(?:an?|one of|between|from|within|in|either|取值|范围|介于|必须是|为|是)\b|\s*(?:取|范围|介于|必须是|为|是))",
             prose[match.end() :],
         )
         end = match.end() + stop.start() if stop else len(prose)

@@ -21,13 +21,14 @@ _POINTS_BELOW = re.compile(
     re.IGNORECASE,
 )
 _LABEL_TALK = re.compile(
-    r"\b(?:one of the (?:given |allowed |predefined |fixed |permitted |agreed |usual |standard )?(?:labels|categories|classes|values|options)|(?:allowed|predefined|permitted|agreed|fixed|given|standard) (?:labels|categories|classes|values|set)|classify (?:\w+ ){0,5}?into (?:the |a |one of the )?(?:right |correct |appropriate |suitable )?(?:categor(?:y|ies)|class(?:es)?|labels?))\b|"
-    r"(?:规定|给定|指定|预设|允许|既定|约定|固定|相应|合适|对应)的?(?:几个|几种|一个)?(?:类别|标签|取值|分类|选项)|(?:类别|标签|取值)(?:只能)?(?:是|为|取)?(?:规定|允许|预设|给定|约定)",
+    r"\b(?:one of (?:the|our) (?:\w+ )?(?:labels|categories|classes|values|options|levels)|(?:allowed|predefined|permitted|agreed|fixed|given|standard|official) (?:labels|categories|classes|values|set|levels)|classify (?:\w+ ){0,5}?into (?:the |a |one of the )?(?:right |correct |appropriate |suitable )?(?:categor(?:y|ies)|class(?:es)?|labels?))\b|"
+    r"(?:规定|给定|指定|预设|允许|既定|约定|固定|相应|合适|对应)的?(?:几个|几种|一个)?(?:类别|标签|取值|分类|选项|等级|级别)|(?:类别|标签|取值)(?:只能)?(?:是|为|取)?(?:规定|允许|预设|给定|约定)",
     re.IGNORECASE,
 )
 _SEPARATORS = {
     "comma": r"\bcomma[- ]separated\b|\bseparated? (?:\w+ ){0,3}(?:by|with) (?:a )?commas?\b|\bcommas? (?:between|as (?:the )?separator)|(?:用|以)(?:英文|半角)?逗号(?:分隔|隔开)|逗号分隔",
     "semicolon": r"\bsemicolon[- ]separated\b|\bseparated? (?:\w+ ){0,3}(?:by|with) (?:a )?semicolons?\b|(?:用|以)(?:英文|半角)?分号(?:分隔|隔开)|分号分隔",
+    "quoted": r"\bseparated? (?:\w+ ){0,3}(?:by|with) [\"“'`][^\w\"”'`]{1,5}[\"”'`]|(?:用|以)[“「\"][^\w”」\"]{1,5}[”」\"](?:分隔|隔开)",
     "tab": r"\btab[- ]separated\b|\bseparated? (?:\w+ ){0,3}(?:by|with) (?:a )?tabs?\b|(?:用|以)制表符(?:分隔|隔开)|制表符分隔|\bTSV\b",
     "pipe": r"\bpipe[- ]separated\b|\bseparated? (?:\w+ ){0,3}(?:by|with) (?:a )?(?:pipes?|vertical bars?)\b|(?:用|以)竖线(?:分隔|隔开)",
 }
@@ -194,6 +195,13 @@ def _missing_list(prompt: str, rules: Sequence[Rule], structure: Structure) -> I
 
 
 def _list_follows(prompt: str, position: int) -> bool:
+    line = prompt[prompt.rfind("\n", 0, position) + 1 : position]
+    mark = re.match(r"\s*(?:[-*+•]\s|\d+[.)])", line)
+    if mark and re.match(
+        rf"[^\n]*\n{re.escape(mark[0])}" if not mark[0].strip()[0].isdigit() else r"[^\n]*\n\s*\d+[.)]",
+        prompt[position:],
+    ):
+        return False  # the next line is one more point of the list that this one belongs to
     return bool(re.match(r"[^\n]{0,60}\n\s*(?:[-*+•]|\d+[.)]|\||<|\w+\s*[:,|])", prompt[position:]))
 
 

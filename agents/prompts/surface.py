@@ -50,6 +50,7 @@ _SEEN: Mapping[str, re.Pattern[str]] = {
         ("digits", r"\d", 0),
         ("opinion", r"\b(?:I (?:think|believe|feel)|in my (?:opinion|view)|personally)\b|我(?:认为|觉得|个人)|在我看来|个人(?:认为|觉得)", re.IGNORECASE),
         ("question", r"[?？]", 0),
+        ("question_mark", r"[?？]", 0),
         ("example", r"\b(?:for example|for instance|e\.g\.|such as|example:)|例如|比如|举例|譬如|例[:：]", re.IGNORECASE),
         ("analogy", r"\b(?:like an?\b|as if|just as|think of|imagine|is a bit like|works like)|就像|好比|好像|仿佛|如同|比作|类似于|想象", re.IGNORECASE),
         ("semicolon", r"[;；]", 0),

@@ -50,11 +50,15 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Length:
-    """Between ``low`` and ``high`` units, both inclusive; None is open."""
+    """Between ``low`` and ``high`` units, both inclusive; None is open.
+
+    ``of`` is what the items are ("step", "row") where a clause names it, and empty for mere points or bullets.
+    """
 
     unit: Unit
     low: int | None
     high: int | None
+    of: str = ""
 
 
 @dataclass(frozen=True, slots=True)

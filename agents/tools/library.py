@@ -54,7 +54,7 @@ class Library:
     def passages(self, entry: Entry, limit: int = MAX_PASSAGES) -> list[Passage]:
         """The chunks of an entry in the order of the file, ranked from 1, at most ``limit``."""
         inside = [c for c in self._chunks if _holds(entry, c)]
-        return [_passage(chunk, rank) for rank, chunk in enumerate(inside[:limit], 1)]
+        return [Passage.of(chunk, rank=rank) for rank, chunk in enumerate(inside[:limit], 1)]
 
     def text(self, entry: Entry) -> str:
         """The body of an entry, verbatim."""
@@ -114,22 +114,3 @@ class Library:
 def _holds(entry: Entry, chunk: Chunk) -> bool:
     places = [(chunk.file, chunk.start, chunk.end), *((s.file, s.start, s.end) for s in chunk.also_at)]
     return any(file == entry.file and start < entry.end and end > entry.start for file, start, end in places)
-
-
-def _passage(chunk: Chunk, rank: int) -> Passage:
-    return Passage(
-        rank=rank,
-        chunk_id=chunk.chunk_id,
-        file=chunk.file,
-        entry=chunk.entry,
-        start=chunk.start,
-        end=chunk.end,
-        score=1.0,
-        found_by={},
-        text=chunk.text,
-        line_start=chunk.line_start,
-        line_end=chunk.line_end,
-        path=chunk.path,
-        aliases=chunk.aliases,
-        also_at=chunk.also_at,
-    )

@@ -1,6 +1,8 @@
 """``python -m evals prompts``: measure the prompt agents on the planted-defect set."""
 
+import hashlib
 import json
+import time
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -29,6 +31,9 @@ def prompts(
         Path, typer.Option("--out", help="Where outcomes are kept; a run that was stopped continues.")
     ] = RUNS,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin again.")] = False,
+    seconds: Annotated[
+        float, typer.Option("--seconds", min=0, help="Stop after so many; the same command goes on.")
+    ] = 1e9,
 ) -> None:
     """Find and repair planted defects, and print what was found and what was repaired."""
     from evals.prompts.planted import load
@@ -40,19 +45,21 @@ def prompts(
         raise UsageError(f"Unknown system {unknown[0]!r}. Use: {', '.join(SYSTEMS)}.")
     cases = load(split)
     cases = cases[:: max(len(cases) // limit, 1)][:limit] if limit else cases
-    scores = [score(name, cases, _outcomes(name, split, cases, out, fresh)) for name in names]
+    scores = [
+        score(name, cases, _outcomes(name, cases, out / f"{name}-{split}.jsonl", fresh=fresh, seconds=seconds))
+        for name in names
+    ]
     for table in tables(scores):
         typer.echo(table.markdown())
 
 
-def _outcomes(name: str, split: str, cases: "list[Planted]", out: Path, fresh: bool) -> "dict[str, Outcome]":
+def _outcomes(name: str, cases: "list[Planted]", path: Path, *, fresh: bool, seconds: float) -> "dict[str, Outcome]":
     from evals.prompts.score import Outcome
     from evals.prompts.systems import opened
     from evals.records import from_plain
     from rag.settings import load as load_settings
 
-    out.mkdir(parents=True, exist_ok=True)
-    path = out / f"{name}-{split}.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
     if fresh:
         path.unlink(missing_ok=True)
     done = {}
@@ -60,9 +67,14 @@ def _outcomes(name: str, split: str, cases: "list[Planted]", out: Path, fresh: b
         row = from_plain(Outcome, json.loads(line), str(path))
         done[row.case] = row
     left = [case for case in cases if case.id not in done]
+    # In one random order, so that a run that was cut short is a sample of the split.
+    left.sort(key=lambda case: hashlib.sha256(case.id.encode()).digest())
     if left:
         with opened(name, load_settings()) as run, path.open("a", encoding="utf-8") as file:
+            started = time.perf_counter()
             for number, case in enumerate(left, start=1):
+                if time.perf_counter() - started > seconds:
+                    break
                 outcome = done[case.id] = run(case)
                 written = asdict(outcome) | {"found": sorted(outcome.found)}
                 file.write(json.dumps(written, ensure_ascii=False) + "\n")

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 _NAMED = re.compile(
-    r"(?:fields?|columns?|keys?|elements?|tags?|字段|列|键|元素|标签)[^\n。.]{0,16}?(?:[:：为是有]|\b(?:are|is|named)\b)\s*[\"`“<]?[A-Za-z\u4e00-\u9fff]|\{\s*\"\w+\"\s*:|<\w+>",
+    r"(?:\b(?:fields?|columns?|keys?|elements?|tags?)\b|字段|列|键|元素|标签)[^\n。.]{0,16}?(?:[:：为是有]|\b(?:are|is|named)\b)\s*[\"`“<]?[A-Za-z\u4e00-\u9fff]|\{\s*\"\w+\"\s*:|<\w+>",
     re.IGNORECASE,
 )
 _STRUCTURED = re.compile(r"JSON|XML|CSV|YAML|table|表格", re.IGNORECASE)

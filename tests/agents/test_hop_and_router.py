@@ -12,7 +12,7 @@ THOUGHT = "云杉网络训练时用雪松损失。"
 
 @pytest.fixture
 def ask(open_with, fake_generator):
-    def make(*, thought=THOUGHT, final="雪松损失的温度是 0.5。", enough=0.1, sure=0.9):
+    def make(*, thought=THOUGHT, final="雪松损失的温度是 0.5。", enough=0.1, sure=0.97):
         def script(request):
             return thought if "下一句推理" in request.messages[-1].text else final
 

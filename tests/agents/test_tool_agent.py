@@ -21,7 +21,7 @@ def is_reading(request):
 
 @pytest.fixture
 def agent(open_with, fake_generator):
-    def make(replies, *, reading="云杉网络共有 48 层。", limits=None, yes=0.9):
+    def make(replies, *, reading="云杉网络共有 48 层。", limits=None, yes=0.97):
         pending = list(replies)
 
         def script(request):

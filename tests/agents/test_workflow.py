@@ -24,7 +24,7 @@ GOOD = workflow('{id: a, kind: template, template: "{{ q }}!", next: b}', '{id: 
 
 @pytest.fixture
 def run(open_with, fake_generator):
-    def make(spec, inputs, *, reply="云杉网络共有 48 层。", yes=0.9, **options):
+    def make(spec, inputs, *, reply="云杉网络共有 48 层。", yes=0.97, **options):
         generator = fake_generator(
             reply, probabilities=lambda m, o: [yes, *[(1 - yes) / (len(o) - 1)] * (len(o) - 1)], context_size=20_000
         )

@@ -8,12 +8,14 @@ from evals.prompts.score import Outcome, constant, has_new_defect, is_fixed, sco
 
 
 def test_the_set_has_the_declared_sizes() -> None:
-    groups = [case.group for split in ("dev", "test") for case in load(split)]
+    cases = [case for split in ("dev", "test") for case in load(split)]
+    groups = [case.group for case in cases]
     assert groups.count("contradiction") >= 60
     assert groups.count("format") >= 40
     assert groups.count("fewshot") >= 60
     assert groups.count("mixed") >= 20
     assert groups.count("clean") >= 60
+    assert len({case.id for case in cases}) == len(cases)
     assert len(load("hand")) == 30
 
 

@@ -81,6 +81,22 @@ def test_the_notes_own_words_stand_beside_the_answer_and_say_more():
     assert NOTE[citation.start : citation.end] == citation.quote
 
 
+def test_an_entry_that_only_the_answer_names_is_quoted_first():
+    asked = passage("石榴网络由云杉网络和桃花层并联得到，常用于推荐。")
+    asked = replace(asked, entry="石榴网络", chunk_id="a", focus=(Focus(0, len(asked.text), 0.8),))
+    far = replace(passage("桃花层的输出是一个矩阵，行数不定。", rank=2), entry="桃花层", focus=(Focus(0, 17, 0.1),))
+    near = replace(
+        passage("梨花网络也常用于推荐，由三部分串联。", rank=3), entry="梨花网络", focus=(Focus(0, 18, 0.7),)
+    )
+    question = "石榴网络由云杉网络和哪个层并联？那个层输出什么？"
+    answer = stream("石榴网络由云杉网络和桃花层并联。", question=question, passages=[asked, far, near], quotes=1)[
+        0
+    ].result
+    assert [s.text for s in answer.sentences if s.support is Support.QUOTED] == [
+        "桃花层：“桃花层的输出是一个矩阵，行数不定。”"
+    ]
+
+
 def test_what_the_answer_says_is_not_quoted_again():
     whole = "云杉网络在 2031 年由林望提出，共有 48 层。它不需要归一化层。"
     assert {s.support for s in stream(whole, quotes=2)[0].result.sentences} == {Support.CITED}
@@ -104,6 +120,25 @@ def test_the_two_prompts_share_everything_up_to_their_tails():
     shared = len(NOTE) + write.index(NOTE)
     assert judge[:shared] == write[:shared]
     assert "云杉网络有几层？" in judge[: judge.index("云杉网络共有 48 层。", shared)]
+
+
+def test_a_doubtful_sentence_is_asked_about_behind_the_same_notes():
+    loose = "云杉网络由林望最早发明，共有 48 层。"
+    events, generator = stream(loose, mode=Mode.RAG, yes=0.9)
+    assert [s.support for s in events.result.sentences] == [Support.CITED]
+    write, check = generator.prompts
+    shared = write.index(NOTE) + len(NOTE)
+    assert check[:shared] == write[:shared]
+    assert loose in check[shared:]
+    assert [s.support for s in stream(loose, mode=Mode.RAG, yes=0.2)[0].result.sentences] == [Support.OWN]
+
+
+def test_nothing_is_asked_of_the_model_before_the_draft_is_complete():
+    events, generator = stream("云杉网络由林望最早发明，共有 48 层。", mode=Mode.RAG)
+    for event in events:
+        if isinstance(event, Draft):
+            assert len(generator.prompts) == 1
+    assert len(generator.prompts) == 2
 
 
 def test_rag_marks_own_sentences_and_keeps_them():
@@ -140,6 +175,14 @@ def test_a_cancelled_answer_is_not_an_answer():
     with pytest.raises(GenerationCancelledError):
         for event in events:
             if isinstance(event, Draft):
+                events.cancel()
+
+
+def test_a_cancelled_check_is_no_verdict():
+    events, _ = stream("云杉网络共有 48 层。")
+    with pytest.raises(GenerationCancelledError):
+        for event in events:
+            if event == Stage("judge", {"passages": 1}):
                 events.cancel()
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from rag.dense_faiss import FaissIndex
+from rag.dense_faiss import GPU_DEEPEST, FaissIndex
 from rag.errors import DamagedIndexError, StorageError
 
 DIMENSION = 6
@@ -68,3 +68,37 @@ def test_many_ties_beyond_k_still_come_in_row_order():
     vectors = np.tile(np.eye(DIMENSION, dtype=np.float32)[0], (500, 1))
     found = FaissIndex.build(vectors, "ip").search(vectors[0], 5)
     assert found == [(row, 1.0) for row in range(5)]
+
+
+class FakeCard:
+    """What faiss-gpu adds, without a card: it says what it was asked, and refuses what a card cannot."""
+
+    def __init__(self, index):
+        self.index, self.d, self.ntotal, self.depths = index, index.d, index.ntotal, []
+
+    def search(self, queries, k):
+        assert k <= GPU_DEEPEST, "a card finds no more"
+        self.depths.append(k)
+        return self.index.search(queries, k)
+
+
+def test_vectors_move_to_a_gpu_where_there_is_one(monkeypatch):
+    import faiss
+
+    rng = np.random.default_rng(0)
+    vectors = rng.standard_normal((GPU_DEEPEST + 500, 4), dtype=np.float32)
+    here = FaissIndex.build(vectors, "cosine")
+    assert here.on_gpu() is here or faiss.get_num_gpus() > 0
+    monkeypatch.setattr(faiss, "StandardGpuResources", object, raising=False)
+    monkeypatch.setattr(faiss, "get_num_gpus", lambda: 1, raising=False)
+    cards = []
+    monkeypatch.setattr(
+        faiss, "index_cpu_to_gpu", lambda _, number, index: cards.append(FakeCard(index)) or cards[-1], raising=False
+    )
+    there = here.on_gpu()
+    for k in (0, 1, 10, GPU_DEEPEST - 1):
+        assert there.search(vectors[0], k) == here.search(vectors[0], k)
+    assert there.search(vectors[0], 10**6) == here.search(vectors[0], 10**6)[:GPU_DEEPEST]
+    assert max(cards[0].depths) == GPU_DEEPEST
+    l1 = FaissIndex.build(vectors, "l1")
+    assert l1.on_gpu() is l1

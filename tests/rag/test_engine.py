@@ -40,15 +40,18 @@ def open_engine(path, **settings: object) -> LlamaEngine:
 @pytest.mark.model
 def test_greedy_tokens_equal_those_of_the_high_level_library(small_engine, small_model_path, monkeypatch):
     import llama_cpp
+    import llama_cpp.llama_cpp as low
 
-    defaults = llama_cpp.llama_model_default_params
+    defaults = low.llama_model_default_params
 
     def not_repacked():
         chosen = defaults()
         chosen.use_extra_bufts = False
         return chosen
 
-    monkeypatch.setattr(llama_cpp, "llama_model_default_params", not_repacked)
+    # Where the library itself looks it up. Repacked weights give other bits, and on some virtual machines with AMX
+    # the library's own default ends the process (ldtilecfg, a general protection fault).
+    monkeypatch.setattr(low, "llama_model_default_params", not_repacked)
     reference = llama_cpp.Llama(str(small_model_path), n_ctx=2048, flash_attn=True, verbose=False, n_threads=2)
     for messages in (ASK, question("注意力看到什么？"), (ASK[0], Message(Role.USER, "What is\na `list` in Python?"))):
         turns = [{"role": message.role.value, "content": message.text} for message in messages]

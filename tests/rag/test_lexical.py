@@ -20,7 +20,8 @@ def test_scores_equal_rank_bm25(corpus, query, k1, b):
     matching = {row for row, tokens in enumerate(corpus) if set(tokens) & set(query)}
     assert set(found) == matching
     if any(corpus):
-        reference = BM25Okapi(corpus, k1=k1, b=b).get_scores(query)
+        with np.errstate(invalid="ignore"):  # the library divides 0 by 0 for an empty row when b is 1
+            reference = BM25Okapi(corpus, k1=k1, b=b).get_scores(query)
         for row, score in found.items():
             assert score == pytest.approx(reference[row], abs=1e-6)
 

@@ -32,7 +32,7 @@ def index(tmp_path_factory):
 
 @pytest.fixture
 def notebook(index):
-    generator = FakeGenerator("云杉网络共有 48 层。")
+    generator = FakeGenerator("云杉网络共有 48 层。", yes=0.99)
     with Notebook(index, Settings(), generator=generator, embedder=FakeEmbedder()) as opened:
         yield opened
 

@@ -1,39 +1,67 @@
 """Reuse of the last prompt and the sizes of batches."""
 
+from collections import defaultdict
+
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import EngineError
+from rag.kv_store import BLOCK, KVStore
 from rag.prompt_cache import CPU_ROWS, MIN_ROWS, PromptCache, batch_sizes
 
 never = bool
+# Nothing, some blocks of the fake, and more than a test needs.
+BUDGETS = st.sampled_from([0, 8 * 17 * 8, 10**9])
 
 
 class FakeDecoder:
-    """Keeps the tokens as a KV cache would, and the sizes of the batches of the last prompt."""
+    """Keeps the tokens of each sequence as a KV cache would, and the sizes of the batches of the last prompt."""
 
     def __init__(self):
-        self.tokens, self.sizes, self.failing = [], [], False
+        self.sequences, self.sizes, self.failing, self.room = defaultdict(list), [], False, 10**9
+
+    @property
+    def tokens(self):
+        return self.sequences[0]
 
     def decode(self, tokens, position):
         if self.failing:
             raise EngineError("no slot")
         assert position == len(self.tokens), "a hole or an overlap in the cache"
-        self.tokens += tokens
+        self.tokens.extend(tokens)
         self.sizes.append(len(tokens))
 
-    def forget(self, position):
-        del self.tokens[position:]
+    def forget(self, position, sequence=0):
+        del self.sequences[sequence][position:]
         self.sizes = []
 
+    def save_state(self, start, end):
+        assert end <= len(self.tokens)
+        return np.asarray([start, *self.tokens[start:end]], dtype=np.int64).view(np.uint8)
 
-@given(st.lists(st.tuples(st.integers(0, 300), st.integers(1, 400)), min_size=1, max_size=8), st.integers(1, 600))
-def test_the_cache_always_holds_the_prompt_and_every_batch_is_large(prompts, rows):
+    def load_state(self, state, sequence=0):
+        start, *tokens = state.view(np.int64).tolist()
+        assert start == len(self.sequences[sequence]), "a hole or an overlap in the cache"
+        if start >= self.room:
+            return False
+        self.sequences[sequence].extend(tokens)
+        return True
+
+    def share(self, source, target, end):
+        assert not self.sequences[target]
+        self.sequences[target].extend(self.sequences[source][:end])
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 300), st.integers(1, 400)), min_size=1, max_size=8), st.integers(1, 600), BUDGETS
+)
+def test_the_cache_always_holds_the_prompt_and_every_batch_is_large(prompts, rows, budget):
     decoder = FakeDecoder()
-    cache = PromptCache(decoder, rows=rows)
-    for number, (shared, own) in enumerate(prompts):
-        tokens = [*range(shared), *([-number - 1] * own)]
+    cache = PromptCache(decoder, rows=rows, store=KVStore(budget))
+    for shared, own in prompts:
+        tokens = [*range(shared), *([-shared % 3 - 1] * own)]
         reused = cache.prefill(tokens, never)
         assert decoder.tokens == tokens
         assert sum(decoder.sizes) == len(tokens) - reused
@@ -87,3 +115,85 @@ def test_batches_are_as_few_and_as_equal_as_possible(count, rows):
     assert len(sizes) == -(-count // rows)
     assert max(sizes) - min(sizes) <= 1
     assert max(sizes) <= rows
+
+
+def stored_cache(**options):
+    return PromptCache(decoder := FakeDecoder(), rows=512, store=KVStore(10**9), **options), decoder
+
+
+def test_prompts_in_turn_do_not_push_each_other_out():
+    cache, decoder = stored_cache()
+    chats = [[*range(100), *[-chat] * 300] for chat in range(1, 5)]
+    assert [cache.prefill(chat, never) for chat in chats] == [0, 100, 100, 100]
+    for chat in chats * 2:
+        assert cache.prefill(chat, never) == (len(chat) - MIN_ROWS) // BLOCK * BLOCK
+        assert decoder.tokens == chat
+
+
+def test_another_request_over_the_same_notes_is_cheap_after_something_else_was_read():
+    cache, _ = stored_cache()
+    notes = [*range(1000)]
+    cache.prefill([*notes, *[-1] * 70], never)
+    cache.prefill([-2] * 80, never)
+    assert cache.prefill([*notes, *[-3] * 70], never) == 1000 // BLOCK * BLOCK
+
+
+def test_answer_tokens_are_not_stored_as_part_of_a_prompt():
+    cache, decoder = stored_cache()
+    prompt = [*range(160)]
+    cache.prefill(prompt, never)
+    decoder.decode([7] * 64, 160)
+    cache.prefill([-1] * 100, never)
+    assert cache.prefill([*prompt, *[7] * 200], never) == 160
+
+
+def test_a_state_that_does_not_fit_is_read_anew():
+    cache, decoder = stored_cache()
+    cache.prefill([*range(400)], never)
+    cache.prefill([-1] * 100, never)
+    decoder.room = 2 * BLOCK
+    assert cache.prefill([*range(400)], never) == 2 * BLOCK
+    assert decoder.tokens == [*range(400)]
+
+
+def test_several_prompts_are_spread_over_sequences():
+    cache, decoder = stored_cache(sequences=4)
+    passages = [[*range(50), *[-n] * 200] for n in range(1, 5)]
+    for passage in passages:
+        cache.prefill([*passage, *[99] * 80], never)
+    questions = [[*passage, *[55] * 30] for passage in passages]
+    begun = cache.spread(questions, never)
+    assert begun == [250 // BLOCK * BLOCK] * 4, "no passage was read again"
+    assert [decoder.sequences[n] for n in range(4)] == [q[:b] for q, b in zip(questions, begun, strict=True)]
+    cache.clear()
+    assert not any(decoder.sequences.values())
+    assert cache.prefill(questions[0], never) > 0
+
+
+def test_prompts_that_were_never_read_are_read_once_and_then_spread():
+    cache, decoder = stored_cache(sequences=2)
+    questions = [[*[-n] * 300, *[55] * 30] for n in (1, 2)]
+    begun = cache.spread(questions, never)
+    assert begun == [329 // BLOCK * BLOCK] * 2
+    assert [decoder.sequences[n] for n in range(2)] == [q[:b] for q, b in zip(questions, begun, strict=True)]
+    cache.clear()
+    assert cache.spread(questions, lambda: True) == begun, "nothing is left to read"
+    assert cache.spread([[8] * 300], lambda: True) is None
+
+
+def test_without_a_store_the_prompts_are_left_whole():
+    cache = PromptCache(FakeDecoder(), rows=512, sequences=2)
+    assert cache.spread([[*range(300)], [*range(300)]], never) == [0, 0]
+
+
+def test_inexact_reuse_reads_only_what_is_new_and_knows_the_answer():
+    cache, decoder = stored_cache(is_exact=False)
+    cache.prefill([*range(200)], never)
+    for token in (7, 8):
+        decoder.decode([token], len(decoder.tokens))
+        cache.extend(token)
+    assert cache.prefill([*range(200), 7, 8, 9, 10], never) == 202
+    assert decoder.sizes == [2]
+    cache.prefill([-1] * 20, never)
+    assert cache.prefill([*range(200), 7, 8, 9, 11], never) == 203 // BLOCK * BLOCK
+    assert decoder.tokens == [*range(200), 7, 8, 9, 11]

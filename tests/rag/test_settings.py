@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.errors import SettingsError
-from rag.settings import Settings, known_keys, load
+from rag.settings import PROFILES, Settings, known_keys, load
 
 
 def test_defaults_are_valid_without_a_file(tmp_path):
@@ -50,3 +50,24 @@ def test_every_unknown_key_names_a_known_one(key):
 def test_settings_cannot_be_changed():
     with pytest.raises(ValueError, match="frozen"):
         Settings().retrieval.k = 9
+
+
+def test_a_profile_sets_a_group_and_everything_else_wins_over_it(tmp_path, monkeypatch):
+    file = tmp_path / "mingbai.toml"
+    file.write_text('profile = "gpu"\n[engine]\nbatch_size = 1024\n')
+    settings = load(file=file)
+    assert (settings.profile, settings.engine.gpu_layers, settings.engine.batch_size) == ("gpu", -1, 1024)
+    assert load({"engine.gpu_layers": 10}, file=file).engine.gpu_layers == 10
+    assert load({"profile": "cpu"}, file=file).engine.gpu_layers == 0
+    monkeypatch.setenv("MINGBAI_PROFILE", "gpu")
+    assert load(file=tmp_path / "none.toml").engine.gpu_layers == -1
+    with pytest.raises(SettingsError, match="profile"):
+        load({"profile": "tpu"}, file=file)
+
+
+@pytest.mark.parametrize("profile", sorted(PROFILES))
+def test_every_profile_holds_settings_that_exist(profile, tmp_path):
+    settings = load({"profile": profile}, file=tmp_path / "none.toml")
+    for key, value in PROFILES[profile].items():
+        section, name = key.split(".")
+        assert getattr(getattr(settings, section), name) == value

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import pytest
 
 from rag.evidence import evidence_sentences
-from rag.support import clean_sentence, judge_sentence
-from rag.types import Passage
+from rag.support import clean_sentence, judge_sentence, without_preamble
+from rag.types import Focus, Passage
 
 TEXT = (
     "云杉网络(SpruceNet)\n    云杉网络在 2031 年由林望提出，共有 48 层。\n    它不需要归一化层。训练时学习率为 0.1%。"
@@ -26,9 +28,9 @@ def passage(text=TEXT, **changes):
     return Passage(**{**base, **changes})
 
 
-def judge(sentence, entails=None, passages=None):
+def judge(sentence, states=None, passages=None):
     passages = passages or [passage()]
-    return judge_sentence(sentence, evidence_sentences(passages), question="", entails=entails)
+    return judge_sentence(sentence, evidence_sentences(passages), question="", states=states)
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,7 @@ def test_line_numbers_point_at_the_quote():
         ("云杉网络在 2032 年由林望提出，共有 48 层。", "2032"),
         ("云杉网络共有 49 层。", "49"),
         ("云杉网络训练时学习率为 0.2%。", "0.2%"),
+        ("云杉网络训练时学习率为 ±0.1%。", "±0.1%"),
         ("云杉网络由林望提出，共有 48 层，训练用了公开的图片数据。", "not covered"),
         ("香蕉富含钾元素。", "nothing in the notes"),
         ("。", "says nothing"),
@@ -80,13 +83,16 @@ def test_a_turned_statement_is_caught():
 def test_a_model_may_vouch_across_languages_but_not_for_a_wrong_number():
     asked = []
 
-    def yes(sentence, evidence):
-        asked.append((sentence, evidence))
+    def yes(sentence):
+        asked.append(sentence)
         return 0.9
 
-    assert judge("SpruceNet does not need normalisation layers.", yes).supported
-    assert asked
+    verdict = judge("SpruceNet does not need normalisation layers.", yes)
+    assert verdict.supported
+    assert "SpruceNet" in verdict.citations[0].quote
+    assert asked == ["SpruceNet does not need normalisation layers."]
     assert not judge("SpruceNet has 49 layers.", yes).supported
+    assert len(asked) == 1
     assert not judge("SpruceNet does not need normalisation layers.").supported
 
 
@@ -116,3 +122,69 @@ def test_a_repeated_question_is_no_answer(text):
     evidence = evidence_sentences([passage("石榴打分由两个人独立完成，分差超过 3 分时请第三个人。")])
     assert judge_sentence(text, evidence, question=question).reason == "repeats the question"
     assert judge_sentence("分差超过 3 分时要请第三个人。", evidence, question=question).supported
+
+
+@pytest.mark.parametrize(
+    ("written", "shown"),
+    [
+        ("先给每层乘一个可学的系数，一开始全部设成零，这一招叫石榴初始化。", "这一招叫石榴初始化。"),
+        ("它在石榴园里由林望提出，这一招叫石榴初始化。", "它在石榴园里由林望提出，这一招叫石榴初始化。"),
+        ("这一招叫石榴初始化。", "这一招叫石榴初始化。"),
+        ("先给每层乘一个可学的系数，一开始全部设成零。", "一开始全部设成零。"),
+        ("不是，一开始全部设成零。", "不是，一开始全部设成零。"),
+        ("一开始全部设成零，形状写作 (每层, 系数)。", "形状写作 (每层, 系数)。"),
+        ("一开始全部设成零，第 3 步之后不同。", "第 3 步之后不同。"),
+        ("先给每层乘一个可学的系数 3，一开始全部设成零。", "先给每层乘一个可学的系数 3，一开始全部设成零。"),
+    ],
+)
+def test_clauses_that_only_repeat_the_question_are_cut_from_the_beginning(written, shown):
+    assert without_preamble(written, "先给每层乘一个可学的系数，一开始全部设成零，这一招叫什么？") == shown
+
+
+def test_a_name_of_the_question_is_no_evidence_for_what_is_said_of_it():
+    verdict = judge_sentence(
+        "SpruceNet 和 CedarNet 都有 48 层。", evidence_sentences([passage()]), question="SpruceNet 和 CedarNet 有几层？"
+    )
+    assert "cedarnet" in verdict.reason
+
+
+def test_another_passage_is_cited_only_when_it_adds_enough():
+    first = passage("云杉网络由林望提出，训练时使用余弦退火与权重衰减，共有 48 层。")
+    second = replace(passage("松树网络的推理很快，训练很久。"), rank=2, chunk_id="d")
+    verdict = judge("云杉网络由林望提出，使用余弦退火与权重衰减，推理快。", passages=[first, second])
+    assert {c.marker for c in verdict.citations} == {1}
+    third = replace(passage("松树网络用知识蒸馏压缩词表，训练很久。"), rank=2, chunk_id="e")
+    verdict = judge("云杉网络使用余弦退火；松树网络用知识蒸馏压缩词表。", passages=[first, third])
+    assert {c.marker for c in verdict.citations} == {1, 2}
+
+
+def test_a_name_answers_a_description_only_when_its_entry_is_near():
+    question = "先把每层的系数全部设成零再训练，这一招叫什么？"
+    near = entry("石榴初始化", "残差支路前的标量从零开始学习。", similarity=0.62)
+    far = entry("桃花初始化", "权重取自正态分布。", similarity=0.48)
+    right = judge_sentence("这一招叫石榴初始化。", evidence_sentences([near, far]), question=question)
+    assert [c.quote for c in right.citations] == ["残差支路前的标量从零开始学习。"]
+    wrong = judge_sentence("这一招叫桃花初始化。", evidence_sentences([near, far]), question=question)
+    assert not wrong.supported
+    assert "nearer" in wrong.reason
+
+
+def test_what_the_notes_say_of_one_compared_entry_is_no_evidence_for_the_other():
+    question = "石榴网络和桃花网络各有几层？"
+    notes = [
+        entry("石榴网络", "石榴网络由八层残差堆成。", similarity=0.6),
+        entry("桃花网络", "它有二十层，逐层变窄。", similarity=0.6),
+    ]
+    notes = [replace(note, rank=rank) for rank, note in enumerate(notes, 1)]
+    swapped = judge_sentence("石榴网络有二十层，逐层变窄。", evidence_sentences(notes), question=question)
+    assert not swapped.supported
+    right = judge_sentence("桃花网络有二十层，逐层变窄。", evidence_sentences(notes), question=question)
+    assert [c.entry for c in right.citations] == ["桃花网络"]
+    alone = judge_sentence("石榴网络有二十层，逐层变窄。", evidence_sentences(notes), question="石榴网络有几层？")
+    assert alone.supported
+
+
+def entry(title, body, *, similarity):
+    text = f"### {title}\n{body}"
+    focus = (Focus(100, 100 + len(text), similarity), Focus(100 + len(text) - len(body), 100 + len(text), similarity))
+    return passage(text, entry=title, path=(title,), chunk_id=title, file=f"{title}.md", focus=focus)

@@ -4,7 +4,8 @@ import threading
 
 import pytest
 
-from rag.errors import EngineError
+from rag.errors import EngineError, QueueFullError
+from rag.fair_queue import Urgency, calling
 from rag.worker import Worker
 
 
@@ -19,7 +20,8 @@ class FakeModel:
 class FakeTask:
     """Waits for ``go``, then writes its name into the model."""
 
-    def __init__(self, name, *, go=True):
+    def __init__(self, name, *, go=True, urgency=Urgency.ANSWER):
+        self.urgency = urgency
         self.name, self.error, self.started = name, None, threading.Event()
         self.go = threading.Event()
         if go:
@@ -73,8 +75,26 @@ def test_a_full_queue_says_how_many_wait(worker):
     running.started.wait(5)
     worker.submit(FakeTask("2"))
     worker.submit(FakeTask("3"))
-    with pytest.raises(EngineError, match="2 questions are waiting"):
+    with pytest.raises(QueueFullError, match="2 questions are waiting"):
         worker.submit(FakeTask("4"))
+
+
+def test_begun_answers_and_other_callers_come_before_a_backlog(model):
+    worker = Worker(lambda: model, limit=20, name="test")
+    worker.submit(running := FakeTask("0", go=False))
+    running.started.wait(5)
+    with calling("evals", is_background=True):
+        worker.submit(last := FakeTask("background", urgency=Urgency.BEGUN))
+    with calling("busy"):
+        for name in ("busy 1", "busy 2", "busy 3"):
+            worker.submit(FakeTask(name))
+    with calling("other"):
+        worker.submit(FakeTask("other"))
+        worker.submit(FakeTask("verdict", urgency=Urgency.BEGUN))
+    running.go.set()
+    assert last.ended.wait(5)
+    assert model.done == ["0", "verdict", "busy 1", "other", "busy 2", "busy 3", "background"]
+    worker.close()
 
 
 def test_a_waiting_task_can_be_dropped_and_a_running_one_cannot(worker, model):

@@ -14,7 +14,7 @@ from ui.serve.errors import Json, Problem
 from ui.serve.gate import Cancellation
 from ui.serve.metrics import Metrics
 from ui.serve.replies import EventStream, collect, opened, stream_content, unnamed
-from ui.serve.state import Serving, Shared
+from ui.serve.state import Serving, Shared, caller_of
 
 # Clients that cannot be told a model's name may ask for this one.
 ALIAS = "mingbai"
@@ -72,7 +72,7 @@ async def complete_chat(body: ChatRequest, request: Request, serving: Shared) ->
         plan = plan_chat(body, serving.notebook.settings, generator)
         yield from _counted(converse(generator, plan, cancellation), serving.metrics)
 
-    running = serving.gate.run(work)
+    running = serving.gate.run(work, caller_of(request, body.user))
     envelope = Envelope(generator.model_id, f"fp_{generator.model_hash[:_FINGERPRINT_CHARS]}")
     if body.stream:
         options = body.stream_options

@@ -11,7 +11,14 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
-from rag.errors import EndpointError, GenerationCancelledError, MingbaiError, PromptTooLongError, UsageError
+from rag.errors import (
+    EndpointError,
+    GenerationCancelledError,
+    MingbaiError,
+    PromptTooLongError,
+    QueueFullError,
+    UsageError,
+)
 from ui.serve.gate import GateFullError, TimeLimitError
 
 # nginx's word for "the client went away"; nobody reads it, but the metrics show it.
@@ -62,6 +69,7 @@ _KNOWN: Mapping[type[Exception], tuple[int, str | None, str | None]] = {
     TimeLimitError: (504, "time_limit", None),
     ClientGoneError: (CLIENT_GONE, "client_gone", None),
     UnusableReplyError: (422, "unusable_reply", "response_format"),
+    QueueFullError: (429, "queue_full", None),
     PromptTooLongError: (400, "context_length_exceeded", "messages"),
     UsageError: (400, "invalid_value", None),
     EndpointError: (502, "endpoint", None),

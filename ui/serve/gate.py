@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Generic, Protocol, Self, TypeVar
 
 from rag.errors import GenerationCancelledError
+from rag.fair_queue import calling
 
 T = TypeVar("T")
 
@@ -152,8 +153,8 @@ class Gate:
         """How many requests are at work, cancelled ones included until their thread ends."""
         return len(self._running)
 
-    def run(self, work: Work[T]) -> Running[T]:
-        """Start the work of a request.
+    def run(self, work: Work[T], caller: str = "") -> Running[T]:
+        """Start the work of a request; the engine serves callers in turn.
 
         Raises:
             GateFullError: ``limit`` requests are at work.
@@ -166,7 +167,7 @@ class Gate:
                 raise GateFullError(self._limit, self._retry_after())
             running: Running[T] = Running(self._seconds)
             self._running.add(running)  # type: ignore[arg-type] # a set of whatever they yield
-        threading.Thread(target=self._work, args=(running, work), name="request", daemon=True).start()
+        threading.Thread(target=self._work, args=(running, work, caller), name="request", daemon=True).start()
         return running
 
     def open(self) -> None:
@@ -182,10 +183,11 @@ class Gate:
         for one in running:
             one.cancel()
 
-    def _work(self, running: Running[T], work: Work[T]) -> None:
+    def _work(self, running: Running[T], work: Work[T], caller: str) -> None:
         started = time.monotonic()
         try:
-            running.pump(work)
+            with calling(caller):
+                running.pump(work)
         finally:
             with self._lock:
                 self._running.discard(running)

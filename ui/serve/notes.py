@@ -14,7 +14,7 @@ from ui.serve.chat_schema import Body
 from ui.serve.errors import Json
 from ui.serve.gate import Cancellation
 from ui.serve.replies import EventStream, collect, named, opened, stream_content
-from ui.serve.state import Serving, Shared
+from ui.serve.state import Serving, Shared, caller_of
 
 MAX_K = 100
 MAX_TURNS = 50
@@ -79,7 +79,7 @@ async def ask(body: AskRequest, request: Request, serving: Shared) -> Response:
     checked; never in rcg), ``sentence`` (a checked sentence with its citations), and last ``answer`` (all of it) or
     ``error``.
     """
-    running = serving.gate.run(lambda cancellation: answer_events(serving, body, cancellation))
+    running = serving.gate.run(lambda cancellation: answer_events(serving, body, cancellation), caller_of(request))
     if body.stream:
         return EventStream(running, named(_typed(await opened(request, running))))
     *_, answer = await collect(request, running)

@@ -73,6 +73,12 @@ def serving(notebook: Notebook, *, limit: int, seconds: float) -> Serving:
     return Serving(notebook, gate, Metrics(lambda: gate.working, lambda: warmth.is_ready), warmth, int(time.time()))
 
 
+def caller_of(request: Request, user: str | None = None) -> str:
+    """Who asks: the machine, and the end user that it names."""
+    host = request.client.host if request.client else ""
+    return f"{host} {user or ''}"
+
+
 def _of(request: Request) -> Serving:
     found: Serving = request.app.state.serving
     return found

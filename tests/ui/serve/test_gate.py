@@ -5,6 +5,7 @@ import time
 import pytest
 
 from rag.errors import EngineError, GenerationCancelledError
+from rag.fair_queue import Caller, caller
 from ui.serve.gate import RETRY_BOUNDS, Cancellation, Gate, GateFullError, TimeLimitError
 
 
@@ -132,3 +133,12 @@ def test_cancelling_reaches_followers_before_and_after():
     cancellation.cancel()
     cancellation.follow(late)
     assert (early.cancelled, late.cancelled, cancellation.event.is_set()) == (1, 1, True)
+
+
+def test_the_work_of_a_request_is_done_on_behalf_of_its_caller():
+    async def go():
+        gate = Gate(limit=2, seconds=5)
+        return [item async for item in gate.run(lambda _: iter([caller()]), "ann")]
+
+    assert asyncio.run(go()) == [Caller("ann")]
+    assert caller() == Caller()

@@ -78,7 +78,7 @@ def test_an_answer_reports_its_stages(notebook_of):
 
     anyio.run(go)
     assert seen == sorted(seen)
-    assert {(2, 3, "write"), (3, 3, "judge")} <= {*seen}
+    assert {(2, 4, "write"), (3, 4, "judge"), (4, 4, "check")} <= {*seen}
 
 
 @pytest.mark.parametrize("name", ["云杉网络", "SpruceNet", "sprucenet", " ＳｐｒｕｃｅＮｅｔ ", "雲杉網絡"])

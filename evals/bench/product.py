@@ -1,28 +1,17 @@
-"""Speed on this machine: ingest, search, answers. Whole processes where a person would start one.
-
-Every row states what was done how often; medians are over the runs of one session, since machines differ
-from hour to hour. Quality is measured elsewhere (``evals run``).
-"""
+"""What a person waits for: ingest as whole processes, search, answers, and how much memory all of it takes."""
 
 import json
 import shutil
 import statistics
 import subprocess
 import sys
-import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 
-import rag
-from evals.machine import git_commit, machine
-from evals.tables import Table
+from evals.bench.figures import Figure, seconds_of
+from evals.bench.scene import Scene
 from rag.notebook import Notebook
-from rag.settings import Settings
 
-BEGIN, END = "<!-- bench:begin -->", "<!-- bench:end -->"
 SEARCHES = 60
 ANSWERS = 5
 _PREFACE = "用一句话说明："
@@ -42,33 +31,42 @@ print(json.dumps({
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
-    """One row: what was measured, its value with the unit, and how."""
+_ASK = """
+import resource, sys
+import rag
+with rag.open(sys.argv[1]) as notebook:
+    title = next(entry.title for entry in notebook.entries() if not entry.is_empty)
+    for mode in ("rcg", "rag", "rog"):
+        notebook.ask(f"什么是{title}？", mode)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6))
+"""
 
-    what: str
-    value: str
-    how: str
+
+def ingests(scene: Scene) -> list[Figure]:
+    """A first ingest, one without changes, one with a changed file."""
+    copy = scene.folder / "notes"
+    shutil.copytree(scene.notes, copy)
+    return list(_ingest_figures(copy, scene.folder / "ingested", scene.say))
 
 
-def measure(notes: Path, settings: Settings, say: Callable[[str], None]) -> list[Figure]:
-    """All figures for a folder of notes; minutes, most of them for the first ingest.
+def searches(scene: Scene) -> list[Figure]:
+    """Whole searches, the question's embedding included."""
+    return _search_figures(scene.notebook)
 
-    Args:
-        notes: is copied, never changed.
-        settings: as for ``rag.open``; the child processes load their own from file and environment.
-        say: told what is measured next.
-    """
-    with tempfile.TemporaryDirectory(prefix="mingbai-bench-") as scratch:
-        copy, index = Path(scratch) / "notes", Path(scratch) / "index"
-        shutil.copytree(notes, copy)
-        figures = list(_ingest_figures(copy, index, say))
-        with rag.open(index, settings) as notebook:
-            say("searching")
-            figures += _search_figures(notebook)
-            say("answering")
-            figures += _answer_figures(notebook)
-    return figures
+
+def answers(scene: Scene) -> list[Figure]:
+    """Answers of the engine on real prompts, and whole RCG answers."""
+    return _answer_figures(scene.notebook)
+
+
+def memory(scene: Scene) -> list[Figure]:
+    """The most memory that a process holds which opens the notes and answers a question in each mode."""
+    done = subprocess.run(  # noqa: S603 - our own script
+        [sys.executable, "-c", _ASK, str(scene.index)], capture_output=True, text=True, check=True
+    )
+    peak = float(done.stdout.splitlines()[-1])
+    how = "one process: search, an RCG, a RAG and a ROG answer; mapped weights counted"
+    return [Figure("peak memory with the default models", f"{peak:.2f} GB", how, "≤ 5 GB", peak <= 5)]
 
 
 def _ingest_figures(notes: Path, index: Path, say: Callable[[str], None]) -> Iterator[Figure]:
@@ -101,7 +99,7 @@ def _ingest_figures(notes: Path, index: Path, say: Callable[[str], None]) -> Ite
 def _search_figures(notebook: Notebook) -> list[Figure]:
     titles = list(dict.fromkeys(entry.title for entry in notebook.entries()))[: SEARCHES + 1]
     notebook.search(titles[0], 5)
-    seconds = [_seconds(lambda title=title: notebook.search(f"什么是{title}？", 5)) for title in titles[1:]]  # type: ignore[misc]
+    seconds = [seconds_of(lambda title=title: notebook.search(f"什么是{title}？", 5)) for title in titles[1:]]  # type: ignore[misc]
     return [Figure("search", _percentiles(seconds), f"k = 5, {len(seconds)} different questions, models loaded")]
 
 
@@ -118,7 +116,7 @@ def _answer_figures(notebook: Notebook) -> list[Figure]:
         warm.append(again.timings["first_token"])
         prompts.append(first.tokens["prompt"])
         rates += [a.tokens["completion"] / a.timings["decode"] for a in (first, again) if a.timings["decode"] > 0]
-    asked = [_seconds(lambda title=title: notebook.ask(f"什么是{title}？")) for title in titles]  # type: ignore[misc]
+    asked = [seconds_of(lambda title=title: notebook.ask(f"什么是{title}？")) for title in titles]  # type: ignore[misc]
     middle = statistics.median(prompts)
     return [
         Figure("time to first token, cold", _median(cold), f"{len(cold)} prompts, median {middle:.0f} tokens, k = 5"),
@@ -136,12 +134,6 @@ def _ingest(notes: Path, index: Path) -> dict[str, float]:
     return figures
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
-    work()
-    return time.perf_counter() - started
-
-
 def _percentiles(seconds: Sequence[float]) -> str:
     cuts = statistics.quantiles(seconds, n=20)
     return f"p50 {statistics.median(seconds) * 1000:.0f} ms, p95 {cuts[18] * 1000:.0f} ms"
@@ -149,15 +141,3 @@ def _percentiles(seconds: Sequence[float]) -> str:
 
 def _median(seconds: Sequence[float]) -> str:
     return f"{statistics.median(seconds):.2f} s ({min(seconds):.2f} to {max(seconds):.2f})"
-
-
-def table(figures: Sequence[Figure]) -> Table:
-    """The figures as a table."""
-    return Table("Speed", ("what", "measured", "how"), tuple((f.what, f.value, f.how) for f in figures))
-
-
-def block(figures: Sequence[Figure], notes: str) -> str:
-    """The table with its origin, as it stands in the README."""
-    where = machine()
-    origin = f"{datetime.now(UTC):%Y-%m-%d}, commit {git_commit()}, {where['cores']} cores {where['processor']}"
-    return f"{table(figures).markdown()}\nMeasured {origin}, on {notes}, by `make bench`. No GPU row was run.\n"
