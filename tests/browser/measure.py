@@ -81,9 +81,7 @@ def _figures(launched: object, address: str, server: int, questions: int) -> Ite
     yield (
         "page on top of the engine",
         f"{over * 1000:.0f} ms ({share:.1%})",
-        (
-            f"an answer of {statistics.median(alone):.1f} s, seen whole in the browser against the writing alone; search included"
-        ),
+        (f"an answer of {statistics.median(alone):.1f} s, in the browser against its writing alone; with search"),
     )
     one.close()
     yield from _memory(launched, address, server, questions)
