@@ -45,6 +45,7 @@ _MARKER = re.compile(
     re.IGNORECASE,
 )
 _CLAUSE = re.compile(r"[，,；;。？?！!]")
+_LATE_MARKER = re.compile(r"^\s*[\[【〔]\d{1,2}[\]】〕]\s*")
 # Where a clause ends; not inside numbers, brackets or code.
 _PREAMBLE = re.compile(r"[，；：]\s*|[,;:]\s+(?=[^\W\d])")
 _OPEN_BRACKET = re.compile(r"[(（\[{]")
@@ -68,8 +69,11 @@ class Verdict:
 
 
 def clean_sentence(text: str) -> str:
-    """A sentence as the model wrote it, without typed markers and without "according to the notes"."""
-    return _REFERENCE_TALK.sub("", _MARKER.sub("", text).strip()).strip()
+    """A sentence as the model wrote it, without typed markers and without "according to the notes".
+
+    A marker behind a full stop ("….[1] Next") stands at the beginning of the sentence after it.
+    """
+    return _REFERENCE_TALK.sub("", _MARKER.sub("", _LATE_MARKER.sub("", text)).strip()).strip()
 
 
 def draft_sentences(draft: str, question: str) -> list[str]:
