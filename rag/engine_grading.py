@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from rag.decoding import shares
 from rag.errors import EngineError, GenerationCancelledError
 from rag.fair_queue import Urgency
+from rag.prompt_cache import batch_sizes
 
 if TYPE_CHECKING:
     from rag.engine_tasks import Engine
@@ -63,11 +64,13 @@ class ChooseEach:
             for sequence, (tokens, start) in enumerate(zip(prompts, begun, strict=True))
             for place in range(start, len(tokens))
         ]
-        found = []
-        for start in range(0, len(rows), engine.cache.rows):
+        found, start = [], 0
+        # Batches of like size, so that none is small enough for the other attention kernel (rag.prompt_cache).
+        for size in batch_sizes(len(rows), engine.cache.rows):
             if self._cancelled:
                 raise GenerationCancelledError("The reading was cancelled.")
-            tokens, places, sequences, is_last = zip(*rows[start : start + engine.cache.rows], strict=True)
+            tokens, places, sequences, is_last = zip(*rows[start : start + size], strict=True)
+            start += size
             ends = [row for row, last in enumerate(is_last) if last]
             engine.model.decode_rows(tokens, places, sequences, ends)
             found += [shares(engine.model.logits(row), self._options) for row in ends]
