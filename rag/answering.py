@@ -20,7 +20,7 @@ from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
 from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages
 from rag.protocols import GenerationRequest, Generator
-from rag.quoting import explaining_first, quotes, unsaid
+from rag.quoting import quotes, unsaid, worth_quoting
 from rag.settings import Settings
 from rag.sufficiency import probability, signals
 from rag.support import Verdict, draft_sentences, judge_sentence
@@ -187,7 +187,7 @@ class Answering:
 
     def _quote(self) -> None:
         """Put the notes' own words beside the model's."""
-        candidates = explaining_first(quotes(self.question, self.passages), self.book.sentences, self.question)
+        candidates = worth_quoting(quotes(self.question, self.passages), self.book.sentences, self.question)
         found = unsaid(candidates, self.book.sentences, self.settings.generation.quotes)
         self.book.sentences += [quote.sentence() for quote in found]
 

@@ -97,6 +97,13 @@ def test_an_entry_that_only_the_answer_names_is_quoted_first():
     ]
 
 
+def test_what_lies_far_behind_the_best_is_not_quoted():
+    near = replace(passage(), focus=(Focus(0, len(NOTE), 0.7),))
+    far = replace(passage("梨花网络常用于推荐。", rank=2), entry="梨花网络", focus=(Focus(0, 10, 0.2),))
+    shown = stream("云杉网络共有 48 层。", passages=[near, far], quotes=3)[0].result.sentences
+    assert [s.citations[0].marker for s in shown if s.support is Support.QUOTED] == [1]
+
+
 def test_what_the_answer_says_is_not_quoted_again():
     whole = "云杉网络在 2031 年由林望提出，共有 48 层。它不需要归一化层。"
     assert {s.support for s in stream(whole, quotes=2)[0].result.sentences} == {Support.CITED}
