@@ -22,8 +22,8 @@ _REFERENCE = re.compile(r"\[(\d{1,3})\]")
 OVERLAP_WEIGHT = 0.2
 # A window of which the answer already says this share is not quoted again.
 MAX_SAID = 0.8
-# What lies so much further from the question than the best window has little to do with it. On the dev questions nothing
-# was lost at 0.3, one answer of 90 at 0.2 and four at 0.1.
+# What lies so much further from the question than the best window has little to do with it. On the dev questions
+# nothing was lost at 0.3, one answer of 90 at 0.2 and four at 0.1.
 MAX_BEHIND = 0.3
 # Longer windows are one endless line (a table, code): no quotation.
 MAX_QUOTE_CHARS = 400
