@@ -23,8 +23,8 @@ Verifier = Callable[[str], float]
 MIN_COVERAGE = 0.55
 # Below MIN_COVERAGE but above this share a model may still vouch for a paraphrase in the same language.
 MIN_PARAPHRASE = 0.35
-# A further citation must add at least this share of the sentence's units, and more when it is another passage: a second
-# source that only shares common words is noise to whoever checks it.
+# A further citation must add at least this share of the sentence's units, and more, or a number or name, when it is
+# another passage: a second source that only shares common words is noise to whoever checks it.
 MIN_GAIN = 0.12
 MIN_PASSAGE_GAIN = 0.25
 MAX_CITATIONS = 3
@@ -133,8 +133,10 @@ def align(novel: frozenset[str], claim: Features, evidence: Sequence[EvidenceSen
         chosen.append(best)
         left = left - best.units
         ranks = {sentence.passage.rank for sentence in chosen}
-        wanted = MIN_PASSAGE_GAIN * len(novel)
-        possible = [s for s in evidence if s.passage.rank in ranks or len(left & s.units) >= wanted]
+        wanted, telling = MIN_PASSAGE_GAIN * len(novel), left & (claim.numbers | claim.latin)
+        possible = [
+            s for s in evidence if s.passage.rank in ranks or len(left & s.units) >= wanted or telling & s.units
+        ]
     return chosen
 
 
