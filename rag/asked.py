@@ -10,8 +10,8 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from rag.evidence import features
-from rag.text import detect_language, fold
+from rag.evidence import features, is_foreign
+from rag.text import fold
 
 _YEAR_ASKED = re.compile(r"哪一?年|哪个年份|什么年份|几几年|\b(?:what|which) year\b|\bin what year\b")
 _YEAR = re.compile(r"(?<!\d)(?:1[89]|20)\d\d(?!\d)|(?<!\d)\d\d年")
@@ -79,7 +79,7 @@ def unfilled(question: str, texts: Sequence[str]) -> float:
     Words cannot be compared across languages, so an English question over Chinese texts has no slots.
     """
     folded = [fold(text) for text in texts]
-    if detect_language(question) == "en" and any(detect_language(text) == "zh" for text in folded):
+    if is_foreign(question, folded):
         return 0.0
     asked = slots(question)
     empty = [slot for slot in asked if not any(slot.is_filled(text) for text in folded)]

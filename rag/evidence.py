@@ -72,6 +72,11 @@ def without_repeats(text: str, known: str) -> str:
     return "".join(kept)
 
 
+def units_beyond(text: str, known: str) -> frozenset[str]:
+    """The content units that ``text`` says beyond ``known``, neither as the same characters nor as the same units."""
+    return features(without_repeats(text, known)).units - features(known).units
+
+
 def _ends_cleanly(text: str, start: int, end: int) -> bool:
     """Whether cutting here leaves no half of a Latin word or of a number behind."""
     before = start > 0 and text[start - 1].isascii() and text[start - 1].isalnum() and text[start].isascii()
@@ -124,9 +129,9 @@ def evidence_sentences(passages: Sequence[Passage]) -> list[EvidenceSentence]:
     return found
 
 
-def is_foreign(text: str, evidence: Iterable[EvidenceSentence]) -> bool:
+def is_foreign(text: str, notes: Iterable[str]) -> bool:
     """Whether an English text stands over notes that are not all in English, with which it shares few words."""
-    return detect_language(text) == "en" and any(detect_language(sentence.text) == "zh" for sentence in evidence)
+    return detect_language(text) == "en" and any(detect_language(note) == "zh" for note in notes)
 
 
 def to_citation(sentence: EvidenceSentence) -> Citation:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rag.asked import unfilled
-from rag.evidence import EvidenceSentence, features, without_repeats
+from rag.evidence import EvidenceSentence, units_beyond
 from rag.names import is_misspelt
 from rag.support import draft_sentences, judge_sentence
 from rag.text import detect_language, fold
@@ -115,5 +115,4 @@ def _supported(draft: str, question: str, evidence: Sequence[EvidenceSentence]) 
 
 
 def _added(draft: str, question: str) -> float:
-    fresh = features(without_repeats(draft, question)).units - features(question).units
-    return min(len(fresh) / ENOUGH_ADDED, 1.0)
+    return min(len(units_beyond(draft, question)) / ENOUGH_ADDED, 1.0)

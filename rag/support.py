@@ -11,7 +11,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from rag.evidence import EvidenceSentence, Features, features, is_foreign, to_citation, union, without_repeats
+from rag.evidence import (
+    EvidenceSentence,
+    Features,
+    features,
+    is_foreign,
+    to_citation,
+    union,
+    units_beyond,
+    without_repeats,
+)
 from rag.names import Names, is_misspelt, key_of
 from rag.text import fold, split_sentences
 from rag.types import Citation
@@ -162,10 +171,10 @@ def judge_sentence(
     evidence = without_rivals(text, question, evidence)
     claim = features(text)
     asked = features(question)
-    novel = (features(without_repeats(text, question)).units - asked.units) or claim.units
+    novel = units_beyond(text, question) or claim.units
     if not novel:
         return Verdict(False, (), 0.0, "says nothing")
-    if states is not None and is_foreign(text, evidence):
+    if states is not None and is_foreign(text, (sentence.text for sentence in evidence)):
         return _across_languages(text, claim, evidence, asked, states)
     return _in_words(text, novel, evidence, asked, states)
 

@@ -90,7 +90,10 @@ class FakeSubject:
         scored = sorted((pair for pair in scored if pair[0] > 0), key=lambda pair: (-pair[0], pair[1].chunk_id))
         if leg == "hybrid" and self._reverse:
             scored.reverse()
-        return [_passage(chunk, rank, score) for rank, (score, chunk) in enumerate(scored[:k], start=1)]
+        return [
+            Passage.of(chunk, rank=rank, score=score, found_by={Leg.LEXICAL: rank})
+            for rank, (score, chunk) in enumerate(scored[:k], start=1)
+        ]
 
     def ask(self, question: str, mode: str = "rcg") -> Answer:
         passages = [] if mode == "rog" else self.search(question, READ)
@@ -152,23 +155,6 @@ def _chunk(chars: int) -> Iterator[Chunk]:
             line = text.count("\n", 0, start) + 1
             last = line + text[start : end - 1].count("\n")
             yield Chunk(f"{file}-{start}", file, name or "?", (), (name,), start, end, line, last, text[start:end])
-
-
-def _passage(chunk: Chunk, rank: int, score: float) -> Passage:
-    return Passage(
-        rank=rank,
-        chunk_id=chunk.chunk_id,
-        file=chunk.file,
-        entry=chunk.entry,
-        start=chunk.start,
-        end=chunk.end,
-        score=score,
-        found_by={Leg.LEXICAL: rank},
-        text=chunk.text,
-        line_start=chunk.line_start,
-        line_end=chunk.line_end,
-        path=chunk.path,
-    )
 
 
 def _copied(question: str, passages: Sequence[Passage]) -> Iterator[Sentence]:
