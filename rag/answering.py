@@ -18,7 +18,7 @@ from rag import phrases
 from rag.conflict import conflicts
 from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
-from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages
+from rag.prompting import Tail, defuse, fill, prompt_hash, reading_order, render_passages
 from rag.protocols import GenerationRequest, Generator
 from rag.quoting import quotes, unsaid, worth_quoting
 from rag.settings import Settings
@@ -99,6 +99,7 @@ class Answering:
         self.state = State.ANSWERED
         self._draft = ""
         self._evidence: list[EvidenceSentence] = evidence_sentences(self.passages)
+        self._rendered = render_passages(reading_order(self.passages, settings.engine.passage_reuse))
         self._started = time.perf_counter()
 
     def events(self) -> Iterator[Event]:
@@ -181,7 +182,7 @@ class Answering:
     def _yes(self, tail: Tail, text: str) -> float:
         if self.cancelled.is_set():
             raise GenerationCancelledError(_CANCELLED)
-        values = {"passages": render_passages(self.passages), "question": self.question, "answer": defuse(text)}
+        values = {"passages": self._rendered, "question": self.question, "answer": defuse(text)}
         messages = fill(self.mode, self.language, values, tail)
         return self.generator.choose(messages, phrases.YES_NO[self.language])[0]
 
@@ -194,7 +195,7 @@ class Answering:
     def _write(self) -> Iterator[Event]:
         started = time.perf_counter()
         generation = self.settings.generation
-        values = {"passages": render_passages(self.passages), "question": self.question}
+        values = {"passages": self._rendered, "question": self.question}
         stream = self.generator.generate(
             GenerationRequest(
                 messages=fill(self.mode, self.language, values),

@@ -22,7 +22,8 @@ from rag.gguf import available_memory, estimate_memory
 from rag.json_grammar import grammar_for
 from rag.kv_disk import DiskTier
 from rag.kv_store import KVStore
-from rag.prompt_cache import CPU_ROWS, PromptCache
+from rag.passage_cache import PassageCache
+from rag.prompt_cache import CPU_ROWS, Decoder, PromptCache
 from rag.protocols import GenerationRequest, TokenScore
 from rag.settings import EngineSettings
 from rag.streaming import Channel, PieceStream
@@ -186,12 +187,28 @@ def _load(path: Path, model_hash: str, settings: EngineSettings) -> Engine:
             f"{available / 1e9:.1f} GB are free. Close programs, lower engine.context_size or use a smaller model."
         )
     # Imported here: loading the native library is heavy, and only this thread needs it.
-    from rag.llama_adapter import GRADED, LlamaModel, build_name
+    from rag.llama_adapter import LlamaModel, build_name
 
     model = LlamaModel(path, settings)
     rows = CPU_ROWS if settings.gpu_layers == 0 else settings.batch_size
     store = _store(f"{model_hash}\n{build_name()}\n{settings.bits()}", settings)
-    return Engine(model, PromptCache(model, rows=rows, store=store, sequences=GRADED, is_exact=settings.exact_reuse))
+    return Engine(model, _cache(model, rows, store, settings))
+
+
+def _cache(model: Decoder, rows: int, store: KVStore, settings: EngineSettings) -> PromptCache:
+    """What reads prompts: exactly, or approximately from the states of known passages."""
+    from rag.llama_adapter import GRADED
+
+    if settings.passage_reuse == "off":
+        return PromptCache(model, rows=rows, store=store, sequences=GRADED, is_exact=settings.exact_reuse)
+    return PassageCache(
+        model,
+        rows=rows,
+        store=store,
+        sequences=GRADED,
+        is_exact=settings.exact_reuse,
+        recomputed=settings.recompute_tokens if settings.passage_reuse == "mixed" else None,
+    )
 
 
 def _store(origin: str, settings: EngineSettings) -> KVStore:

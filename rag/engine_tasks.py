@@ -3,16 +3,18 @@
 from collections.abc import Sequence
 from concurrent.futures import Future
 from functools import partial
+from itertools import chain
 from time import perf_counter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chat_format import render
+from rag.chat_format import Segment, render
 from rag.decoding import AnswerText, Logits, pick, shares
 from rag.errors import EngineError, GenerationCancelledError
 from rag.fair_queue import Urgency
+from rag.passages import cut_prompt
 from rag.prompt_cache import PromptCache
 from rag.protocols import Generation, GenerationRequest, TokenScore
 from rag.streaming import Channel, Finish
@@ -31,10 +33,13 @@ class Engine:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """The tokens of a chat. Safe from any thread."""
-        tokens = list(self.model.begin)
-        for segment in render(messages, self.model.template, self.model.end_text):
-            tokens += self.model.tokenize(segment.text, special=segment.is_frame)
-        return tokens
+        segments = render(messages, self.model.template, self.model.end_text)
+        if self.cache.reuses_passages:
+            return cut_prompt(segments, self.model.begin, self._tokens)
+        return [*self.model.begin, *chain.from_iterable(map(self._tokens, segments))]
+
+    def _tokens(self, segment: Segment) -> list[int]:
+        return self.model.tokenize(segment.text, special=segment.is_frame)
 
     def close(self) -> None:
         """Store what is still in the context, then free the model."""

@@ -12,7 +12,7 @@ from rag.errors import EngineError, QuestionError
 from rag.followup import standalone
 from rag.index import Index, open_index
 from rag.pack import pack
-from rag.prompting import fill, prompt_hash, render_passage, render_passages
+from rag.prompting import fill, prompt_hash, reading_order, render_passage, render_passages
 from rag.protocols import Embedder, Generator, Reranker, Scorer
 from rag.provenance import SentenceProvenance, provenance
 from rag.retrieval import Retrieval
@@ -130,7 +130,8 @@ class Notebook:
         generator = self.generator
         if not isinstance(generator, Scorer):
             raise EngineError(f"{generator.model_id} cannot score a given text. Use the engine in this process.")
-        values = {"passages": render_passages(answer.passages), "question": answer.question}
+        shown = reading_order(answer.passages, self.settings.engine.passage_reuse)
+        values = {"passages": render_passages(shown), "question": answer.question}
         language = detect_language(answer.question)
         read, known = (fill(mode, language, values) for mode in (answer.mode, Mode.ROG))
         worded = [sentence.text for sentence in answer.sentences if sentence.support is not Support.QUOTED]
