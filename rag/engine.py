@@ -125,7 +125,9 @@ class LlamaEngine:
             PromptTooLongError, EngineError: as ``choose``.
         """
         task = ChooseEach(
-            [self._prompt(messages, 1) for messages in prompts], self._heads(options), cells=self._context_size
+            [self._prompt(messages, 1, is_cut=True) for messages in prompts],
+            self._heads(options),
+            cells=self._context_size,
         )
         return self._wait_for(task)
 
@@ -165,8 +167,8 @@ class LlamaEngine:
             # After Ctrl-C here nobody waits for it any more.
             task.cancel()
 
-    def _prompt(self, messages: Sequence[Message], max_tokens: int) -> list[int]:
-        tokens = self._worker.model().prompt(messages)
+    def _prompt(self, messages: Sequence[Message], max_tokens: int, *, is_cut: bool = False) -> list[int]:
+        tokens = self._worker.model().prompt(messages, is_cut=is_cut)
         if len(tokens) + max_tokens > self._context_size:
             raise PromptTooLongError(
                 f"The prompt has {len(tokens)} tokens; with {max_tokens} for the answer that exceeds the context of "
@@ -199,14 +201,13 @@ def _cache(model: Decoder, rows: int, store: KVStore, settings: EngineSettings) 
     """What reads prompts: exactly, or approximately from the states of known passages."""
     from rag.llama_adapter import GRADED
 
-    if settings.passage_reuse == "off":
-        return PromptCache(model, rows=rows, store=store, sequences=GRADED, is_exact=settings.exact_reuse)
     return PassageCache(
         model,
         rows=rows,
         store=store,
         sequences=GRADED,
         is_exact=settings.exact_reuse,
+        is_approximate=settings.passage_reuse != "off",
         recomputed=settings.recompute_tokens if settings.passage_reuse == "mixed" else None,
     )
 

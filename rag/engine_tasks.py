@@ -31,10 +31,10 @@ class Engine:
         self.model = model
         self.cache = cache
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """The tokens of a chat. Safe from any thread."""
+    def prompt(self, messages: Sequence[Message], *, is_cut: bool = False) -> list[int]:
+        """The tokens of a chat; with the places of its passages where they are asked for. Safe from any thread."""
         segments = render(messages, self.model.template, self.model.end_text)
-        if self.cache.reuses_passages:
+        if is_cut or self.cache.reuses_passages:
             return cut_prompt(segments, self.model.begin, self._tokens)
         return [*self.model.begin, *chain.from_iterable(map(self._tokens, segments))]
 

@@ -29,12 +29,10 @@ class Piece:
 
 
 class PassageCache(PromptCache):
-    """A PromptCache that puts prompts with passages together from pieces.
+    """A PromptCache that puts prompts with passages together from pieces; without ``is_approximate`` only exact ones.
 
     ``recomputed`` tokens of passages at the end of a prompt are read anew, at least the last passage; with None none.
     """
-
-    reuses_passages = True
 
     def __init__(
         self,
@@ -44,9 +42,11 @@ class PassageCache(PromptCache):
         store: KVStore | None = None,
         sequences: int = 1,
         is_exact: bool = True,
+        is_approximate: bool = True,
         recomputed: int | None = None,
     ) -> None:
         super().__init__(decoder, rows=rows, store=store, sequences=sequences, is_exact=is_exact)
+        self.reuses_passages = is_approximate
         self._recomputed = recomputed
         # What sequence 0 holds while its content is not that of a plain reading; nothing else looks at it then.
         self._mixed: list[int] = []
@@ -54,9 +54,10 @@ class PassageCache(PromptCache):
     def prefill(self, tokens: Sequence[int], is_cancelled: IsCancelled) -> int | None:
         """As PromptCache.prefill; a prompt with passages is put together from their states, computed where missing."""
         mixed, self._mixed = self._mixed, []
-        places = tokens.places if isinstance(tokens, PromptTokens) else ()
-        reused = reused_places(places, self._recomputed)
-        if not isinstance(tokens, PromptTokens) or not reused:
+        if not isinstance(tokens, PromptTokens) or not self.reuses_passages:
+            return super().prefill(tokens, is_cancelled)
+        reused = reused_places(tokens.places, self._recomputed)
+        if not reused:
             return super().prefill(tokens, is_cancelled)
         begun: int | None = min(common_length(mixed, tokens), len(tokens) - 1)
         if begun is None or begun < reused[-1].end:
@@ -79,9 +80,12 @@ class PassageCache(PromptCache):
         return missing
 
     def spread(self, prompts: Sequence[Sequence[int]], is_cancelled: IsCancelled) -> list[int] | None:
-        """As PromptCache.spread, always exact."""
+        """As PromptCache.spread, always exact. Of prompts with one passage only what follows it is left to evaluate."""
         self._mixed = []
-        return super().spread([list(tokens) for tokens in prompts], is_cancelled)
+        cut = [tokens for tokens in prompts if isinstance(tokens, PromptTokens) and _begins_with_its_passage(tokens)]
+        if len(cut) < len(prompts):
+            return super().spread([list(tokens) for tokens in prompts], is_cancelled)
+        return self._side_by_side(cut, is_cancelled)
 
     def extend(self, token: int) -> None:
         """Take note of a token that was decoded behind the prompt."""
@@ -95,9 +99,28 @@ class PassageCache(PromptCache):
         self._mixed = []
         super().clear()
 
+    def _side_by_side(self, prompts: Sequence[PromptTokens], is_cancelled: IsCancelled) -> list[int] | None:
+        pieces = [_pieces(tokens, tokens.places) for tokens in prompts]
+        states = [self._states(needed, is_cancelled) for needed in pieces]
+        self.clear()
+        begun: list[int] = []
+        for number, (tokens, needed, held) in enumerate(zip(prompts, pieces, states, strict=True)):
+            if held is None:
+                return None
+            opened, position = tokens.places[0].start, 0
+            if number and prompts[number - 1][:opened] == tokens[:opened] and begun[number - 1] >= opened:
+                self._decoder.share(number - 1, number, opened)
+                position = opened
+            for piece, state in zip(needed, held, strict=True):
+                if position == len(piece.context):
+                    loaded = self._decoder.load_state(state, number)
+                    position += common_length(piece.own, tokens[position:]) if loaded else 0
+            self._decoder.forget(position, number)
+            begun.append(position)
+        return begun
+
     def _assemble(self, tokens: PromptTokens, reused: Sequence[Place], is_cancelled: IsCancelled) -> int | None:
         """Put the states of the beginning and of the reused passages side by side; how many tokens that gives."""
-        self.retire()
         pieces = _pieces(tokens, reused)
         states = self._states(pieces, is_cancelled)
         self._decoder.forget(0)
@@ -119,7 +142,7 @@ class PassageCache(PromptCache):
         keys = [self._key(piece) for piece in pieces]
         self._store.touch(keys)
         held: list[int] = []
-        states = []
+        states: list[State] = []
         for piece, key in zip(pieces, keys, strict=True):
             state = self._store.get(key)
             if state is None:
@@ -138,6 +161,11 @@ class PassageCache(PromptCache):
 
     def _key(self, piece: Piece) -> bytes:
         return self._store.piece_key(piece.context, piece.own)
+
+
+def _begins_with_its_passage(tokens: PromptTokens) -> bool:
+    """Whether there is one passage only, behind the label that states are computed behind."""
+    return len(tokens.places) == 1 and tokens[tokens.places[0].label : tokens.places[0].start] == [*tokens.opening]
 
 
 def _pieces(tokens: PromptTokens, places: Sequence[Place]) -> list[Piece]:

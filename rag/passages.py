@@ -68,7 +68,7 @@ def reused_places(places: Sequence[Place], recomputed: int | None) -> Sequence[P
     The last passage is always read anew (unless it is the only one, whose state is exact), and so are those before
     it while all that is read anew has at most ``recomputed`` tokens.
     """
-    if recomputed is None or len(places) == 1:
+    if recomputed is None or len(places) <= 1:
         return places
     kept = len(places) - 1
     while kept and places[-1].end - places[kept - 1].label <= recomputed:

@@ -50,6 +50,7 @@ class PromptCache:
     ``rows`` is the most that one batch may hold; less than 128 counts as 128. ``sequences`` prompts may be spread.
     """
 
+    # Whether prompts with passages are read approximately (rag.passage_cache).
     reuses_passages = False
 
     def __init__(
@@ -103,7 +104,8 @@ class PromptCache:
         self.retire()
         begun: list[int] = []
         for number, tokens in enumerate(prompts):
-            shared = min(common_length(prompts[number - 1], tokens), begun[number - 1]) // BLOCK * BLOCK if number else 0
+            common = min(common_length(prompts[number - 1], tokens), begun[number - 1]) if number else 0
+            shared = common // BLOCK * BLOCK
             if shared:
                 self._decoder.share(number - 1, number, shared)
             begun.append(self._load(self._store.keys(tokens[:-1]), shared, number))

@@ -81,8 +81,8 @@ def passage_spans(text: str) -> list[tuple[int, int, int]]:
     if block is None:
         return []
     labels = [(label.start() + block.start(2), label.end() + block.start(2)) for label in _LABEL.finditer(block[2])]
-    ends = [*(start for start, _ in labels[1:]), block.end(2)]
-    return [(*label, end) for label, end in zip(labels, ends, strict=True)]
+    ends = [start for start, _ in labels[1:]] + [block.end(2)]
+    return [(*label, end) for label, end in zip(labels, ends, strict=False)]
 
 
 def defuse(text: str) -> str:
