@@ -15,6 +15,7 @@ from typing import Protocol, Self, TypeVar
 
 import platformdirs
 
+from rag.engine_baking import Bake
 from rag.engine_grading import ChooseEach
 from rag.engine_tasks import Choose, Engine, Generate, Score
 from rag.errors import EngineError, PromptTooLongError
@@ -23,7 +24,8 @@ from rag.json_grammar import grammar_for
 from rag.kv_disk import DiskTier
 from rag.kv_store import KVStore
 from rag.passage_cache import PassageCache
-from rag.prompt_cache import CPU_ROWS, Decoder, PromptCache
+from rag.passages import PromptTokens
+from rag.prompt_cache import CPU_ROWS, Decoder
 from rag.protocols import GenerationRequest, TokenScore
 from rag.settings import EngineSettings
 from rag.streaming import Channel, PieceStream
@@ -131,6 +133,19 @@ class LlamaEngine:
         )
         return self._wait_for(task)
 
+    def bake(self, messages: Sequence[Message], *, is_trial: bool = False) -> int:
+        """Compute and store what is missing of the states of a prompt's passages (rag.passage_cache).
+
+        Returns:
+            How many tokens were missing; with ``is_trial`` they still are.
+
+        Raises:
+            PromptTooLongError: the prompt does not fit.
+            EngineError: it holds no passage.
+        """
+        tokens = self._prompt(messages, 1, is_cut=True)
+        return self._wait_for(Bake(tokens, is_trial=is_trial))
+
     def score(self, messages: Sequence[Message], continuation: str) -> list[TokenScore]:
         """Log-probabilities of the tokens of ``continuation`` as the reply to ``messages``.
 
@@ -167,7 +182,7 @@ class LlamaEngine:
             # After Ctrl-C here nobody waits for it any more.
             task.cancel()
 
-    def _prompt(self, messages: Sequence[Message], max_tokens: int, *, is_cut: bool = False) -> list[int]:
+    def _prompt(self, messages: Sequence[Message], max_tokens: int, *, is_cut: bool = False) -> PromptTokens:
         tokens = self._worker.model().prompt(messages, is_cut=is_cut)
         if len(tokens) + max_tokens > self._context_size:
             raise PromptTooLongError(
@@ -197,7 +212,7 @@ def _load(path: Path, model_hash: str, settings: EngineSettings) -> Engine:
     return Engine(model, _cache(model, rows, store, settings))
 
 
-def _cache(model: Decoder, rows: int, store: KVStore, settings: EngineSettings) -> PromptCache:
+def _cache(model: Decoder, rows: int, store: KVStore, settings: EngineSettings) -> PassageCache:
     """What reads prompts: exactly, or approximately from the states of known passages."""
     from rag.llama_adapter import GRADED
 

@@ -14,8 +14,8 @@ from rag.chat_format import Segment, render
 from rag.decoding import AnswerText, Logits, pick, shares
 from rag.errors import EngineError, GenerationCancelledError
 from rag.fair_queue import Urgency
-from rag.passages import cut_prompt
-from rag.prompt_cache import PromptCache
+from rag.passage_cache import PassageCache
+from rag.passages import PromptTokens, cut_prompt
 from rag.protocols import Generation, GenerationRequest, TokenScore
 from rag.streaming import Channel, Finish
 from rag.types import Message
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 class Engine:
     """What the worker owns: the model and what its KV cache holds."""
 
-    def __init__(self, model: "LlamaModel", cache: PromptCache) -> None:
+    def __init__(self, model: "LlamaModel", cache: PassageCache) -> None:
         self.model = model
         self.cache = cache
 
-    def prompt(self, messages: Sequence[Message], *, is_cut: bool = False) -> list[int]:
+    def prompt(self, messages: Sequence[Message], *, is_cut: bool = False) -> PromptTokens:
         """The tokens of a chat; with the places of its passages where they are asked for. Safe from any thread."""
         segments = render(messages, self.model.template, self.model.end_text)
         if is_cut or self.cache.reuses_passages:
             return cut_prompt(segments, self.model.begin, self._tokens)
-        return [*self.model.begin, *chain.from_iterable(map(self._tokens, segments))]
+        return PromptTokens([*self.model.begin, *chain.from_iterable(map(self._tokens, segments))])
 
     def _tokens(self, segment: Segment) -> list[int]:
         return self.model.tokenize(segment.text, special=segment.is_frame)

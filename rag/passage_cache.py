@@ -69,12 +69,16 @@ class PassageCache(PromptCache):
         self._mixed = list(tokens[:reached])
         return begun if reached == len(tokens) else None
 
+    def unbaked(self, tokens: PromptTokens) -> int:
+        """How many tokens of the states of a prompt's passages are not stored."""
+        pieces = _pieces(tokens, tokens.places)
+        return sum(len(piece.own) for piece in pieces if self._key(piece) not in self._store)
+
     def bake(self, tokens: PromptTokens, is_cancelled: IsCancelled) -> int | None:
         """Compute and store what is missing of a prompt's passages; how many tokens that were, None when cancelled."""
         self._mixed = []
-        pieces = _pieces(tokens, tokens.places)
-        missing = sum(len(piece.own) for piece in pieces if self._key(piece) not in self._store)
-        if missing and self._states(pieces, is_cancelled) is None:
+        missing = self.unbaked(tokens)
+        if missing and self._states(_pieces(tokens, tokens.places), is_cancelled) is None:
             return None
         self.clear()
         return missing

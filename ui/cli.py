@@ -42,15 +42,24 @@ def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders of notes.")],
     index: Index = DEFAULT_INDEX,
     *,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Also let the model read each passage ahead, for fast first answers.")
+    ] = False,
     as_json: AsJson = False,
     overrides: Overrides = None,
 ) -> None:
     """Make the index hold exactly these notes; unchanged files cost nothing."""
     from ingest import ingest as run
+    from ui.cli_warm import check, warm_index
 
+    settings = terminal.settings(overrides)
+    if warm:
+        check(settings)
     with terminal.progress(quiet=as_json) as report_progress:
-        report = run(paths, index, settings=terminal.settings(overrides), progress=report_progress)
+        report = run(paths, index, settings=settings, progress=report_progress)
     terminal.show_ingest(report, as_json=as_json)
+    if warm:
+        warm_index(index, settings, quiet=as_json)
 
 
 @app.command()

@@ -186,3 +186,32 @@ def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, index, monkeypa
     assert code == 130
     assert "云杉" not in out
     assert cancelled[0].is_set()
+
+
+def test_warming_reads_the_passages_ahead_once(mingbai, index, tmp_path, tiny_model_path, monkeypatch):
+    from rag.engine import LlamaEngine
+    from rag.settings import EngineSettings
+
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache"))
+    monkeypatch.setattr("rag.model_store.locate", lambda model_id: tiny_model_path)
+    settings = EngineSettings(disk_cache_mb=100, threads=1)
+    monkeypatch.setattr(
+        build,
+        "make_engine",
+        lambda given: LlamaEngine(tiny_model_path, model_id="m", model_hash="h", settings=settings),
+    )
+    notes, where = tmp_path / "notes", ("--index", index)
+    code, _, err = mingbai("ingest", notes, *where, "--warm")
+    assert code == 2
+    assert "engine.disk_cache_mb=4000" in err
+    allowed = ("--warm", "--set", "engine.disk_cache_mb=100")
+    code, _, err = mingbai("ingest", notes, *where, *allowed)
+    assert code == 0, err
+    assert "1 passages" in err
+    assert "1 of them read in 0:0" in err
+    code, _, err = mingbai("ingest", notes, *where, *allowed)
+    assert "1 are known, 0 (0 tokens)" in err
+    assert code == 0
+    code, out, err = mingbai("ingest", notes, *where, *allowed, "--json")
+    assert json.loads(out)["chunks"] == 1
+    assert "warm" not in err
