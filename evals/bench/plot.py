@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 from evals.bench.figures import Figure, Row
 
-WIDTH, LABELS, LINE, RADIUS = 860, 430, 22, 4
+WIDTH, LABELS, LINE, RADIUS = 960, 560, 22, 4
 # Decades of the scale to either side of 1.
 DECADES = 3
-_LABEL_CHARS = 66
+_LABEL_CHARS = 88
 _STYLE = (
     "text{font:12px system-ui,sans-serif;fill:#1c2024}.tick{fill:#5b6470}.grid{stroke:#d8dce2}"
     ".ours{fill:#1f6feb}.theirs{fill:#5b6470;opacity:.6}"
