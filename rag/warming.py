@@ -10,6 +10,9 @@ from rag.prompting import fill, render_passage
 from rag.text import detect_language
 from rag.types import Chunk, Message, Mode, Passage
 
+# Of the budget: the rest is for headers, the beginnings of prompts, and the states of other prompts.
+FILLED = 0.95
+
 
 class Baker(Protocol):
     """An engine that can compute states ahead."""
@@ -46,7 +49,7 @@ def plan(chunks: Iterable[Chunk], baker: Baker, *, bytes_per_token: int, budget:
         chunks: all that a question may find.
         baker: the engine; nothing is computed.
         bytes_per_token: size of a state.
-        budget: bytes; passages from the first that would exceed it on are left out.
+        budget: bytes; passages from the first on that would exceed FILLED of it are left out.
     """
     given = list(chunks)
     languages = Counter(detect_language(chunk.text) for chunk in given)
@@ -56,7 +59,7 @@ def plan(chunks: Iterable[Chunk], baker: Baker, *, bytes_per_token: int, budget:
     for number, chunk in enumerate(given):
         text = render_passage(Passage.of(chunk))
         more = baker.count_tokens(text) * bytes_per_token
-        if size + more > budget:
+        if size + more > FILLED * budget:
             return Plan(tuple(prompts), known, len(given) - number, size)
         size += more
         messages = fill(Mode.RCG, language, {"passages": text, "question": ""})

@@ -2,6 +2,7 @@ import json
 import sys
 import tomllib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from fakes import FakeEmbedder, FakeGenerator
@@ -215,3 +216,40 @@ def test_warming_reads_the_passages_ahead_once(mingbai, index, tmp_path, tiny_mo
     code, out, err = mingbai("ingest", notes, *where, *allowed, "--json")
     assert json.loads(out)["chunks"] == 1
     assert "warm" not in err
+
+
+def test_ctrl_c_while_warming_keeps_what_is_done(mingbai, index, tmp_path, tiny_model_path, monkeypatch):
+    class Baker:
+        known: ClassVar[list] = []
+        stops_after = 1
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def count_tokens(self, text):
+            return len(text)
+
+        def bake(self, messages, *, is_trial=False):
+            if messages in self.known:
+                return 0
+            if not is_trial:
+                if len(self.known) == self.stops_after:
+                    raise KeyboardInterrupt
+                self.known.append(messages)
+            return 10
+
+    monkeypatch.setattr("rag.model_store.locate", lambda model_id: tiny_model_path)
+    monkeypatch.setattr(build, "make_engine", lambda given: Baker())
+    notes = tmp_path / "notes"
+    (notes / "b.txt").write_text("### 红杉\n    红杉很高。\n\n### 水杉\n    水杉喜水。\n", encoding="utf-8")
+    command = ("ingest", notes, "--index", index, "--warm", "--set", "engine.disk_cache_mb=100")
+    code, _, err = mingbai(*command)
+    assert code == 130
+    assert "stopped, 2 are left" in err
+    Baker.stops_after = 9
+    code, _, err = mingbai(*command)
+    assert code == 0
+    assert "1 are known, 2 (20 tokens)" in err
