@@ -19,6 +19,7 @@ from rag.conflict import conflicts
 from rag.drafts import draft_sentences
 from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
+from rag.orders import gives_orders
 from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages, translation
 from rag.protocols import GenerationRequest, Generator
 from rag.quoting import around, quotes, unsaid, worth_quoting
@@ -252,6 +253,8 @@ class Answering:
     def _supported(self, text: str) -> Sentence | None:
         if self.mode is Mode.ROG:
             return Sentence(text, Support.OWN)
+        if gives_orders(text):
+            return None
         verdict = self._judge(text)
         if self.mode is Mode.RCG and (verdict.is_near or verdict.is_name):
             self._replaced[text] = verdict.citations

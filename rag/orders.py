@@ -21,7 +21,8 @@ _ORDER = re.compile(
     r"|\b(?:ignore|disregard|forget)\b[^.\n]{0,30}\b(?:instructions?|rules?|prompts?)\b"
     r"|\bwhatever the (?:user|question)|\b(?:to )?every (?:question|answer) about this"
     r"|\balways (?:answer|reply|respond)\b|\bsystem prompt\b|\byou are (?:now )?in \w+ mode\b"
-    r"|\b(?:reveal|print|repeat) your (?:prompt|instructions)\b",
+    r"|\b(?:reveal|print|repeat) your (?:prompt|instructions)\b"
+    r"|\banswer in (?:english|chinese)\b|用(?:中文|英文)回答\s*[：:]",
     re.IGNORECASE | re.MULTILINE,
 )
 
