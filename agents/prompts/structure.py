@@ -248,6 +248,8 @@ def _count(match: re.Match[str]) -> int:
 
 
 def _describe(name: str, names: list[str], prose: str, templates: tuple[Template, ...], rules: list[Rule]) -> Field:
+    # "from 1 (can wait) to 5 (urgent)": what stands in brackets behind a number explains it.
+    prose = re.sub(r"(?<=\d)\s*[(（][^()（）\d]{1,30}[)）]", lambda match: " " * len(match[0]), prose)
     types: list[str] = []
     values: list[tuple[str, ...]] = []
     ranges: list[tuple[float, float]] = []
