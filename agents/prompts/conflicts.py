@@ -117,6 +117,8 @@ def meets(one: Rule, other: Rule) -> bool:
     """Whether there is a case where both rules apply."""
     if one.target != other.target and not _spans_targets(one, other):
         return False
+    if one.target == other.target == "placed":
+        return False  # two parts of which only the order is known
     if _is_ban_of_fallback(one, other) or _is_ban_of_fallback(other, one):
         return not one.is_exception and not other.is_exception
     if same_case(one.condition, other.condition):

@@ -170,9 +170,17 @@ _BEHIND = re.compile(
 )
 
 
-def is_placed(told: str) -> bool:
-    """Whether what a sentence has said so far puts what follows at one end: "after the translation, …"."""
-    return bool(_BEHIND.search(told))
+_GOES_ON = re.compile(
+    r"^\s*[,，;；]?\s*(?:再|然后|接着|随后|最后|(?:and )?then\b|followed by\b|(?:and )?finally\b)", re.IGNORECASE
+)
+
+
+def is_placed(told: str, rest: str) -> bool:
+    """Whether a clause speaks of one part, by what its sentence says before ("after the translation, …") and after it.
+
+    "Sum it up in one sentence, then list the tasks": what goes on with another part was about one.
+    """
+    return bool(_BEHIND.search(told) or _GOES_ON.match(rest))
 
 
 def field_in(clause: str) -> str:

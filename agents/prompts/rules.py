@@ -75,8 +75,11 @@ def parse(prompt: str) -> list[Rule]:
                     subject if found.kind in (Kind.LENGTH, Kind.LANGUAGE) and clause.start > sentence.start else ""
                 )
                 if found.kind is Kind.LENGTH:
-                    told = sentence.text[: clause.start - sentence.start]
-                    target = target or _headed(sentence.text) or ("placed" if polarity.is_placed(told) else "")
+                    told, rest = (
+                        sentence.text[: clause.start - sentence.start],
+                        sentence.text[clause.end - sentence.start :],
+                    )
+                    target = target or _headed(sentence.text) or ("placed" if polarity.is_placed(told, rest) else "")
                 subject = target if clause.start == sentence.start or not subject else subject
             if found.kind is Kind.FORMAT and not target.startswith("field:"):
                 target = polarity.place_in(clause.text)
