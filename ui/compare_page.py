@@ -11,7 +11,7 @@ from ui.chat_html import Extent
 from ui.chat_job import Job
 from ui.compare_job import ORDER, Comparison
 from ui.conversations import Turn
-from ui.desk import Desk, desk, session_id
+from ui.desk import Desk, session_id
 from ui.problems import await_library, show_problem
 from ui.turn_html import MAX_QUESTION_CHARS, POLL_SECONDS
 from ui.words import Lang, mode_line, mode_name, say, what_is
@@ -25,10 +25,7 @@ _STATES = {State.ANSWERED: "answered", State.REFUSED: "refused_short", State.CON
 
 def show() -> None:
     """Draw the page."""
-    at = desk()
-    lang = navigation.language(at)
-    navigation.wide()
-    navigation.heading(lang, "compare")
+    at, lang = navigation.opened("compare", is_wide=True)
     asked = str(st.session_state.pop(_ASKED, "")).strip()
     if asked and at.library.error is None:
         st.query_params[SHOWN] = at.compare(asked)

@@ -7,8 +7,7 @@ import streamlit as st
 
 from rag.shelf import Shelf
 from ui import navigation, notes_browse, notes_copies, notes_health, notes_sources
-from ui.desk import Desk, desk
-from ui.notes_browse import CHOSEN, VIEW
+from ui.desk import Desk
 from ui.problems import await_library, show_problem
 from ui.words import Lang, say
 
@@ -21,10 +20,8 @@ _shelves: "WeakKeyDictionary[Notebook, Shelf]" = WeakKeyDictionary()
 
 def show() -> None:
     """Draw the page."""
-    at = desk()
-    lang = navigation.language(at)
-    navigation.heading(lang, "notes")
-    view = _view(lang)
+    at, lang = navigation.opened("notes")
+    view = navigation.part(lang, "notes", VIEWS, notes_browse.ENTRY)
     if view == "sources":
         notes_sources.show(at, lang)
     elif view == "health":
@@ -45,26 +42,6 @@ def _entries(at: Desk, lang: Lang, view: str) -> None:
     if notebook is not None:
         shelf = shelf_of(notebook)
         notes_browse.show(notebook, shelf, lang) if view == "browse" else notes_copies.show(shelf, lang)
-
-
-def _view(lang: Lang) -> str:
-    wanted = st.query_params.get(VIEW, VIEWS[0])
-    st.session_state.setdefault(CHOSEN, wanted if wanted in VIEWS else VIEWS[0])
-    chosen = st.segmented_control(
-        say(lang, "page_notes"),
-        VIEWS,
-        format_func=lambda view: say(lang, f"view_{view}"),
-        required=True,
-        key=CHOSEN,
-        label_visibility="collapsed",
-        on_change=_changed,
-    )
-    return str(chosen or VIEWS[0])
-
-
-def _changed() -> None:
-    st.query_params[VIEW] = str(st.session_state.get(CHOSEN) or VIEWS[0])
-    st.query_params.pop(notes_browse.ENTRY, None)
 
 
 def shelf_of(notebook: "Notebook") -> Shelf:

@@ -2,8 +2,6 @@
 
 from collections.abc import Mapping
 
-from agents.reasons import read
-
 CHINESE: Mapping[str, str] = {
     "short_and_long": "一条要短，一条要长",
     "short_and_much": "要求简短，又至少要写这么多",
@@ -174,6 +172,9 @@ def why(lang: str, sentence: str) -> str:
     if lang != "zh":
         kind, _, rest = sentence.partition(": ")
         return rest[:1].upper() + rest[1:] if kind in _KINDS and rest else sentence
+    # The words are on every page, the agents only on one.
+    from agents.reasons import read
+
     reason = read(sentence)
     if reason is None:
         return sentence
