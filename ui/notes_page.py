@@ -1,4 +1,4 @@
-"""The page about the notes: entries to read, what is there twice, where the notes come from, how the index is."""
+"""The page about the notes: entries, what is there twice or contradicts itself, the sources, the index."""
 
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -6,7 +6,7 @@ from weakref import WeakKeyDictionary
 import streamlit as st
 
 from rag.shelf import Shelf
-from ui import navigation, notes_browse, notes_copies, notes_health, notes_sources
+from ui import navigation, notes_browse, notes_copies, notes_disagree, notes_health, notes_sources
 from ui.desk import Desk
 from ui.problems import await_library, show_problem
 from ui.words import Lang, say
@@ -14,7 +14,7 @@ from ui.words import Lang, say
 if TYPE_CHECKING:
     from rag.notebook import Notebook
 
-VIEWS = ("browse", "copies", "sources", "health")
+VIEWS = ("browse", "copies", "disagree", "sources", "health")
 _shelves: "WeakKeyDictionary[Notebook, Shelf]" = WeakKeyDictionary()
 
 
@@ -41,7 +41,12 @@ def _entries(at: Desk, lang: Lang, view: str) -> None:
         st.html(f'<div class="mb-empty" role="status"><p>{say(lang, "opening")}</p></div>')
     if notebook is not None:
         shelf = shelf_of(notebook)
-        notes_browse.show(notebook, shelf, lang) if view == "browse" else notes_copies.show(shelf, lang)
+        if view == "browse":
+            notes_browse.show(notebook, shelf, lang)
+        elif view == "copies":
+            notes_copies.show(shelf, lang)
+        else:
+            notes_disagree.show(at, notebook, shelf, lang)
 
 
 def shelf_of(notebook: "Notebook") -> Shelf:

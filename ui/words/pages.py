@@ -15,7 +15,10 @@ FRAME: Mapping[str, tuple[str, str]] = {
         "同一个问题，用三种方式各答一遍，只有一边说到的地方会标出来。",
         "One question answered in all three ways; what only one of them says is marked.",
     ),
-    "about_notes": ("看条目、找重复、更新索引。", "Read entries, find repetitions, update the index."),
+    "about_notes": (
+        "看条目，找重复和矛盾，更新索引。",
+        "Read entries, find repetitions and contradictions, update the index.",
+    ),
     "about_lab": (
         "看每一路检索各找到什么、排第几、得几分。",
         "See what each way of searching finds, at which rank and score.",
@@ -44,6 +47,7 @@ FRAME: Mapping[str, tuple[str, str]] = {
     "stage_index": ("建关键词索引", "building the keyword index"),
     "stage_embed": ("算语义向量", "embedding passages"),
     "stage_wait": ("等另一个任务结束", "waiting for another ingest"),
+    "stage_compare": ("对比句子", "comparing sentences"),
     "stage_checking": ("核对", "checking"),
     "stage_start": ("准备", "getting ready"),
 }
