@@ -41,7 +41,7 @@ def test_every_phrase_that_the_pages_ask_for_exists_and_every_one_is_asked_for()
     written = {word for source in sources for word in re.findall(r"[\"'](\w+)[\"']", source)} | {"brand_both"}
     made = ("page_", "about_", "view_", "help_", "stage_", "status_", "type_", "kind_", "state_", "leg_line_")
     made += ("finding_", "code_", "step_", "method_", "line_", "route_", "outcome_", "flow_", "eval_", "table_")
-    made += ("metric_", "differ_")
+    made += ("metric_", "differ_", "vary_", "compare_")
 
     assert asked <= set(words._WORDS)
     assert len(asked) > 120
