@@ -34,6 +34,7 @@ SENTENCES: Mapping[str, str] = {
     "form_banned": "format: demanded and forbidden",
     "forms_exclusive": "format: two that exclude each other",
     "label_and_text": "format: a label, and a longer text",
+    "label_and_beside": "format: a label, and a text beside it",
     "text_and_items": "format: one text, and several items",
     "data_and_text": "format: data, and text around it",
     "bullets_banned": "format: bullets forbidden, and a number of them wanted",

@@ -13,6 +13,7 @@ CHINESE: Mapping[str, str] = {
     "form_banned": "同一种格式，又要求又禁止",
     "forms_exclusive": "两种格式互相排斥",
     "label_and_text": "只要一个标签，又要更长的文字",
+    "label_and_beside": "只要一个标签，旁边又要文字",
     "text_and_items": "要求一整段，又要求分成几条",
     "data_and_text": "只要数据，又要在前后加文字",
     "bullets_banned": "禁止列表，又要求列出几条",
