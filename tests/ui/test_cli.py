@@ -1,78 +1,45 @@
 import json
-import sys
 import tomllib
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from fakes import FakeEmbedder, FakeGenerator
+from fakes import FakeGenerator
 
 from rag import build
 from rag.settings import Settings
-from ui import cli
 from ui.launch import command
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def mingbai(monkeypatch, capsys, tmp_path):
-    """Run the command line with fakes for the models; (exit code, standard output, standard error)."""
-    monkeypatch.setenv("MINGBAI_CONFIG", str(tmp_path / "config.toml"))
-    (tmp_path / "config.toml").write_text("")
-    monkeypatch.setattr(build, "make_embedder", lambda settings: FakeEmbedder())
-    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("云杉网络共有 48 层。"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mingbai", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
-@pytest.fixture
-def index(mingbai, tmp_path):
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    (notes / "a.txt").write_text("### 云杉网络(SpruceNet)\n    云杉网络共有 48 层。\n", encoding="utf-8")
-    code, _, err = mingbai("ingest", notes, "--index", tmp_path / "index")
-    assert code == 0, err
-    return tmp_path / "index"
-
-
-def test_an_answer_is_printed_once_with_its_source(mingbai, index):
-    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index)
+def test_an_answer_is_printed_once_with_its_source(mingbai, spruce):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", spruce)
     assert code == 0
     assert out.count("云杉网络共有 48 层。[1]") == 1
     assert "a.txt:2 云杉网络" in out
 
 
-def test_json_is_the_one_schema_and_nothing_else(mingbai, index):
-    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index, "--json")
+def test_json_is_the_one_schema_and_nothing_else(mingbai, spruce):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", spruce, "--json")
     assert (code, json.loads(out)["state"]) == (0, "answered")
 
 
-def test_a_refusal_exits_with_three(mingbai, index, monkeypatch):
+def test_a_refusal_exits_with_three(mingbai, spruce, monkeypatch):
     monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("它获得了最佳论文奖。", yes=0.01))
-    code, out, _ = mingbai("ask", "云杉网络获过什么奖？", "--index", index)
+    code, out, _ = mingbai("ask", "云杉网络获过什么奖？", "--index", spruce)
     assert code == 3
     assert "云杉网络" in out
 
 
-def test_own_knowledge_says_so(mingbai, index):
-    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index, "--mode", "rog")
+def test_own_knowledge_says_so(mingbai, spruce):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", spruce, "--mode", "rog")
     assert code == 0
     assert out.startswith("（未查阅笔记")
 
 
-def test_search_prints_passages(mingbai, index):
-    code, out, _ = mingbai("search", "云杉网络", "--index", index, "-k", "1", "--json")
+def test_search_prints_passages(mingbai, spruce):
+    code, out, _ = mingbai("search", "云杉网络", "--index", spruce, "-k", "1", "--json")
     (passage,) = json.loads(out)["passages"]
     assert code == 0
     assert (passage["file"], passage["found_by"]["dense"]) == ("a.txt", 1)
@@ -90,8 +57,8 @@ def test_search_prints_passages(mingbai, index):
     ],
     ids=str,
 )
-def test_usage_errors_exit_with_two_and_say_what_to_do(mingbai, index, arguments, code, message):
-    got, _, err = mingbai(*arguments, "--index", index)
+def test_usage_errors_exit_with_two_and_say_what_to_do(mingbai, spruce, arguments, code, message):
+    got, _, err = mingbai(*arguments, "--index", spruce)
     assert got == code
     assert message in err
 
@@ -162,7 +129,7 @@ def test_constraints_pin_every_direct_dependency():
         assert name in pinned, requirement
 
 
-def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, index, monkeypatch):
+def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, spruce, monkeypatch):
     cancelled = []
 
     class Interrupted(FakeGenerator):
@@ -183,7 +150,7 @@ def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, index, monkeypa
             return Stopping()
 
     monkeypatch.setattr(build, "make_generator", lambda settings: Interrupted())
-    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index)
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", spruce)
     assert code == 130
     assert "云杉" not in out
     assert cancelled[0].is_set()
