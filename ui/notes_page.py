@@ -1,22 +1,15 @@
 """The page about the notes: entries to read, what is there twice, where the notes come from, how the index is."""
 
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
-
 import streamlit as st
 
-from rag.shelf import Shelf
 from ui import navigation, notes_browse, notes_copies, notes_health, notes_sources
 from ui.desk import Desk, desk
 from ui.notes_browse import CHOSEN, VIEW
 from ui.problems import await_library, show_problem
+from ui.shelves import shelf_of
 from ui.words import Lang, say
 
-if TYPE_CHECKING:
-    from rag.notebook import Notebook
-
 VIEWS = ("browse", "copies", "sources", "health")
-_shelves: "WeakKeyDictionary[Notebook, Shelf]" = WeakKeyDictionary()
 
 
 def show() -> None:
@@ -64,12 +57,4 @@ def _view(lang: Lang) -> str:
 
 def _changed() -> None:
     st.query_params[VIEW] = str(st.session_state.get(CHOSEN) or VIEWS[0])
-    st.query_params.pop(notes_browse.ENTRY, None)
-
-
-def shelf_of(notebook: "Notebook") -> Shelf:
-    """The entries of a notebook, read once and as long as it is in use."""
-    shelf = _shelves.get(notebook)
-    if shelf is None:
-        shelf = _shelves.setdefault(notebook, Shelf(notebook.index))
-    return shelf
+    notes_browse.to_list()
