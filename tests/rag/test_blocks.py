@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag.blocks import blocks
-from rag.support import draft_sentences
+from rag.drafts import draft_sentences
 
 DRAFT = "这样写：\n```python\nx = a[1]\n\n    y = 2\n```\n公式：\n$$\na = b. c\n$$\n还有 \\[ d = e \\]。完。"
 
