@@ -13,6 +13,8 @@ NOTES ?= $(if $(wildcard notes),notes,data/sample_notes)
 INDEX ?= .mingbai/index
 MODE ?= rcg
 Q ?= RCG和RAG有什么区别？
+# The generator that bench-ui holds the pages against.
+UI_MODEL ?= qwen2.5-coder-1.5b-instruct-q4_k_m
 EXTRAS ?= cpu,chroma,serve,dev
 
 export Q
@@ -62,8 +64,8 @@ test-browser: $(INSTALLED) ## install Chromium and Playwright where they are mis
 	@$(BIN)/python -c 'import axe_playwright_python, playwright' 2>/dev/null || $(BIN)/pip install -c constraints.txt -e '.[browser]'
 	@$(BIN)/python -m pytest tests/browser
 
-bench-ui: $(INSTALLED) ## measure the pages in a browser (test-browser installs what they need)
-	@PYTHONPATH=tests:. $(BIN)/python tests/browser/measure.py --readme README.md
+bench-ui: models ## measure the pages in a browser (test-browser installs what they need)
+	@PYTHONPATH=tests:. $(BIN)/python tests/browser/measure.py --model '$(UI_MODEL)' --write docs/page-speed.md
 
 check: $(INSTALLED) ## lint, formatting, types, import layers
 	@$(BIN)/ruff check .
@@ -83,6 +85,7 @@ eval-quick: models ## score retrieval and about 20 answers (five minutes)
 
 bench: models ## measure speed on this machine
 	@$(BIN)/python -m evals bench --notes '$(NOTES)' --readme README.md
+	@echo 'The pages are measured in a browser, with the same model: make bench-ui (into docs/page-speed.md)'
 
 clean: ## remove the environment, the index and caches (models and notes stay)
 	rm -rf $(VENV) .mingbai .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

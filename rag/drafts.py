@@ -1,9 +1,11 @@
 """From what a model wrote to sentences that can be judged: cleaned, with the answer first."""
 
 import re
+from collections.abc import Iterator
 from itertools import pairwise
 from typing import Final
 
+from rag.blocks import blocks
 from rag.evidence import features, without_repeats
 from rag.text import split_sentences
 
@@ -36,8 +38,22 @@ def clean_sentence(text: str) -> str:
 
 def draft_sentences(draft: str, question: str) -> list[str]:
     """What a model wrote, a sentence at a time, each cleaned and with the answer first, none twice."""
-    cleaned = (clean_sentence(draft[start:end]) for start, end in split_sentences(draft))
-    return list(dict.fromkeys(without_preamble(text, question) for text in cleaned if text))
+    return list(dict.fromkeys(_draft_sentences(draft, question)))
+
+
+def _draft_sentences(draft: str, question: str) -> Iterator[str]:
+    """Code and formulas on lines of their own stay whole and as they are: they are one sentence each."""
+    position = 0
+    for block in (one for one in blocks(draft) if one.has_own_lines(draft)):
+        yield from _prose(draft[position : block.start], question)
+        yield draft[block.start : block.end].strip()
+        position = block.end
+    yield from _prose(draft[position:], question)
+
+
+def _prose(text: str, question: str) -> Iterator[str]:
+    cleaned = (clean_sentence(text[start:end]) for start, end in split_sentences(text))
+    yield from (without_preamble(sentence, question) for sentence in cleaned if sentence)
 
 
 def without_preamble(text: str, question: str) -> str:

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -19,7 +19,7 @@ from rag.provenance import SentenceProvenance, provenance
 from rag.retrieval import Retrieval
 from rag.settings import Settings, load
 from rag.text import detect_language, is_meaningful
-from rag.types import Answer, Chunk, Entry, Leg, Mode, Passage, Support
+from rag.types import Answer, Chunk, Entry, Leg, Mode, Passage, Span, Support
 
 MAX_QUESTION_CHARS = 4000
 
@@ -122,8 +122,14 @@ class Notebook:
             given = self._retrieval().focused(question, given)
         return self._answer(question, Mode(mode), given, Draftbook()).result
 
-    def provenance(self, answer: Answer) -> list[SentenceProvenance]:
+    def provenance(
+        self, answer: Answer, progress: Callable[[int, int], None] = lambda _done, _total: None
+    ) -> list[SentenceProvenance]:
         """How much of the model's sentences came from the notes; see rag.provenance. Two forward passes.
+
+        Args:
+            answer: as this notebook gave it; stored ones will do.
+            progress: called with (passes done, passes in all) before each; what it raises ends the work.
 
         Raises:
             EngineError: the generator cannot score a given text (a remote endpoint).
@@ -136,7 +142,7 @@ class Notebook:
         language = detect_language(answer.question)
         read, known = (fill(mode, language, values) for mode in (answer.mode, Mode.ROG))
         worded = [sentence.text for sentence in answer.sentences if sentence.support is not Support.QUOTED]
-        return provenance(generator, read, known, worded)
+        return provenance(generator, read, known, worded, progress)
 
     def document_text(self, file: str) -> str:
         """The whole text of a document, to which all offsets refer.
@@ -195,7 +201,12 @@ class Notebook:
         return Retrieval(self.index, self.embedder, self.settings.retrieval, self._reranker)
 
     def _answer(self, question: str, mode: Mode, passages: Sequence[Passage], book: Draftbook) -> AnswerStream:
-        packed, dropped = pack(passages, self.settings.pack.budget_tokens, self._cost)
+        started = time.perf_counter()
+        budget = self.settings.pack.budget_tokens
+        packed, dropped = pack(passages, budget, self._cost)
+        if passages:
+            notes = {"packed": len(packed), "budget": budget, "dropped": tuple(one.notes() for one in dropped)}
+            book.spans.append(Span("pack", time.perf_counter() - started, notes))
         if dropped:
             book.notices.append(phrases.LEFT_OUT[detect_language(question)].format(count=len(dropped)))
         return AnswerStream(

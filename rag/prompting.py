@@ -14,7 +14,8 @@ from enum import IntEnum
 from functools import cache
 from importlib import resources
 
-from rag.types import Message, Passage, Role
+from rag.text import detect_language
+from rag.types import Answer, Message, Mode, Passage, Role
 
 _DIVIDER = "\n=====\n"
 _PLACEHOLDER = re.compile(r"\{(passages|question|answer|terms)\}")
@@ -53,6 +54,21 @@ def fill(name: str, language: str, values: Mapping[str, str], tail: Tail = Tail.
     parts = sections(name, language)
     user, request = (_PLACEHOLDER.sub(lambda match: values[match.group(1)], part) for part in (parts[1], parts[tail]))
     return Message(Role.SYSTEM, parts[0]), Message(Role.USER, f"{user}\n\n{request}")
+
+
+def sent(answer: Answer) -> tuple[Message, ...] | None:
+    """The messages that an answer was written from, rebuilt from its question and its passages.
+
+    Empty where the model was not asked to write (RCG without passages); None where the prompt file is not the one
+    of that time any more, so that what was sent cannot be known.
+    """
+    language = detect_language(answer.question)
+    if answer.prompt_hash != prompt_hash(answer.mode, language):
+        return None
+    if answer.mode is Mode.RCG and not answer.passages:
+        return ()
+    values = {"passages": render_passages(answer.passages), "question": answer.question}
+    return fill(answer.mode, language, values)
 
 
 def translation(sentence: str, terms: Sequence[str]) -> tuple[Message, ...]:

@@ -6,7 +6,7 @@ model would have written the token without the notes; large values were read. A 
 sentence that the model also knows by heart scores low, and a misread note may score high.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -32,11 +32,16 @@ class SentenceProvenance:
 
 
 def provenance(
-    scorer: Scorer, with_notes: Sequence[Message], without_notes: Sequence[Message], sentences: Sequence[str]
+    scorer: Scorer,
+    with_notes: Sequence[Message],
+    without_notes: Sequence[Message],
+    sentences: Sequence[str],
+    progress: Callable[[int, int], None] = lambda _done, _total: None,
 ) -> list[SentenceProvenance]:
     """Measure sentences that answer ``with_notes``; ``without_notes`` is the same question alone.
 
-    Two forward passes over the joined sentences. Empty for no sentences.
+    Two forward passes over the joined sentences; ``progress`` hears (passes done, 2) before each, and at the end.
+    Empty for no sentences.
 
     Raises:
         PromptTooLongError: a prompt does not fit with the sentences.
@@ -44,7 +49,11 @@ def provenance(
     if not sentences:
         return []
     text = "".join(sentences)
-    read, known = scorer.score(with_notes, text), scorer.score(without_notes, text)
+    progress(0, 2)
+    read = scorer.score(with_notes, text)
+    progress(1, 2)
+    known = scorer.score(without_notes, text)
+    progress(2, 2)
     gains = [_gain(one, other) for one, other in zip(read, known, strict=True)]
     ends = list(accumulate(len(token.piece) for token in gains))
     found, start, first = [], 0, 0

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 
 from rag.index import VECTORS, Index
 from rag.retrieval import VECTORS_PER_CHUNK
+from rag.spans import find_span, span_name
 from rag.text import fold
-from rag.types import Chunk, Entry
+from rag.types import Chunk, Citation, Entry
 
 # Names are looked up in so much of an entry: reading a whole book takes seconds.
 _READ_CHARS = 6000
@@ -25,6 +26,8 @@ _LINKS_READ = 60
 _MIN_RARITY = 0.6
 _MIN_NAME_CHARS = 2
 _KEY_CHARS = 12
+# So many spans are named in one address; more are not readable as marks either.
+MAX_SPANS = 12
 _LATIN = r"[^\W\u2e80-\U000323af]"
 
 
@@ -35,6 +38,14 @@ class Related:
     mentions: tuple[int, ...]
     mentioned_by: tuple[int, ...]
     similar: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where citations can be read: the key of an entry, and the names of their spans (rag.spans), joined by dots."""
+
+    key: str
+    spans: str
 
 
 class Shelf:
@@ -52,13 +63,6 @@ class Shelf:
     def key(self, number: int) -> str:
         """A short name of an entry that survives an ingest: a hash of its file and its place in the outline."""
         return self._keys[number]
-
-    def holding(self, file: str, position: int) -> int | None:
-        """The innermost entry that holds a character of a document; None where none does."""
-        spans = [
-            (e.end - e.start, n) for n, e in enumerate(self.entries) if e.file == file and e.start <= position < e.end
-        ]
-        return min(spans)[1] if spans else None
 
     def find(self, words: str) -> list[int]:
         """Entries whose names hold all these words: equal names first, then names that begin so, then the others.
@@ -78,9 +82,46 @@ class Shelf:
 
     def text(self, number: int) -> str:
         """What an entry says, without its heading; empty for an entry that is only a name."""
+        return self.body(number)[1]
+
+    def body(self, number: int) -> tuple[int, str]:
+        """Where ``text`` begins in its document, and the text."""
         entry = self.entries[number]
         whole = self._index.store.document_text(entry.file) or ""
-        return whole[entry.body_start : entry.end].strip("\n")
+        body = whole[entry.body_start : entry.end]
+        return entry.body_start + len(body) - len(body.lstrip("\n")), body.strip("\n")
+
+    def place(self, citations: Sequence[Citation]) -> Place | None:
+        """Where citations of one passage can be read; None where no entry holds the first of them."""
+        number = self.holding(citations[0].file, citations[0].start) if citations else None
+        if number is None:
+            return None
+        start, body = self.body(number)
+        # A quote may begin in the heading, and end where another entry has begun: the body is what is read.
+        parts = [
+            (max(c.start, start), c.quote[max(start - c.start, 0) : start + len(body) - c.start]) for c in citations
+        ]
+        return Place(self.key(number), ".".join(span_name(*part) for part in parts[:MAX_SPANS] if part[1]))
+
+    def spans(self, number: int, names: str) -> list[tuple[int, int]] | None:
+        """Where the spans of ``Place.spans`` stand in ``text``, in order and apart; None when one is there no more."""
+        start, body = self.body(number)
+        found = [find_span(name, body, start) for name in names.split(".")[:MAX_SPANS]]
+        if any(span is None for span in found):
+            return None
+        apart: list[tuple[int, int]] = []
+        for first, last in sorted(span for span in found if span is not None):
+            begin = max(first, apart[-1][1] if apart else 0)
+            apart += [(begin, last)] if begin < last else []
+        return apart
+
+    def holding(self, file: str, start: int) -> int | None:
+        """The innermost entry that holds a place in a document; None when there is none."""
+        holding = [n for n in self._of_file.get(file, ()) if self._holds(n, start)]
+        return min(holding, key=lambda n: self.entries[n].end - self.entries[n].body_start, default=None)
+
+    def _holds(self, number: int, start: int) -> bool:
+        return self.entries[number].start <= start < self.entries[number].end
 
     def lines(self, number: int) -> tuple[int, int]:
         """The first and the last line of an entry in its file, heading included."""
@@ -163,6 +204,13 @@ class Shelf:
                 if before is None or entry.end - entry.start < before.end - before.start:
                     owners[row] = number
         return owners
+
+    @cached_property
+    def _of_file(self) -> dict[str, list[int]]:
+        numbers: dict[str, list[int]] = defaultdict(list)
+        for number, entry in enumerate(self.entries):
+            numbers[entry.file].append(number)
+        return numbers
 
     @cached_property
     def _folded_names(self) -> list[tuple[str, ...]]:

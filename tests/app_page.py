@@ -2,6 +2,8 @@
 
 from pathlib import Path
 
+from ui import page_script
+
 # Long enough for a machine that is busy with other work; nothing waits longer than it must.
 SOON = 120.0
 APP = Path(__file__).parents[1] / "ui" / "app.py"
@@ -18,9 +20,9 @@ class Page:
 
     @property
     def html(self):
-        """All HTML of the page but its styles."""
+        """All HTML of the page but its styles and its own script."""
         bodies = [block.proto.body for block in self.test.get("html")]
-        return "\n".join(body for body in bodies if not body.startswith("<style"))
+        return "\n".join(body for body in bodies if not body.startswith("<style") and body != page_script.source())
 
     @property
     def chat_id(self):

@@ -4,6 +4,7 @@ import threading
 from types import SimpleNamespace
 
 from rag.errors import GenerationCancelledError
+from rag.provenance import SentenceProvenance
 from rag.types import (
     Answer,
     Checked,
@@ -136,6 +137,12 @@ class ScriptedNotebook:
 
     def search(self, question, k=None):
         return []
+
+    def provenance(self, answer, progress):
+        progress(0, 2)
+        assert self.gate.wait(PATIENCE), "the test never opened the gate"
+        progress(2, 2)
+        return [SentenceProvenance(s.text, (), gain) for s, gain in zip(answer.sentences, (2.5, -0.1), strict=False)]
 
     def stream(self, question, mode, history):
         self.streams.append(ScriptedStream(self, question, mode, history))

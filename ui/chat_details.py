@@ -1,8 +1,9 @@
-"""The drawer under an answer: what was read, how it was found, how long it took, what is needed to repeat it."""
+"""The drawer under an answer: what was read, how it was found, what was left out and sent, how long it took."""
 
 import json
 from collections.abc import Iterable, Mapping
 
+from rag.prompting import sent
 from rag.types import Answer, Passage, Span
 from ui.markup import name, text
 from ui.words import Lang, leg_name, lines, say
@@ -13,11 +14,22 @@ _HASH_CHARS = 12
 
 def details(lang: Lang, result: Answer) -> str:
     """The drawer, closed."""
-    total = result.timings.get("total")
-    summary = [say(lang, "details"), *([_seconds(lang, total)] if total is not None else []), result.model]
     return (
-        f'<details class="mb-details"><summary>{" · ".join(text(part) for part in summary)}</summary>'
-        f"{_passages(lang, result)}{_numbers(lang, result)}{_trace(lang, result.trace)}</details>"
+        f'<details class="mb-details"><summary>{text(summary(lang, result))}</summary>{inside(lang, result)}</details>'
+    )
+
+
+def summary(lang: Lang, result: Answer) -> str:
+    """Its one line, not escaped: how long the answer took, and which model wrote it."""
+    total = result.timings.get("total")
+    return " · ".join([say(lang, "details"), *([_seconds(lang, total)] if total is not None else []), result.model])
+
+
+def inside(lang: Lang, result: Answer) -> str:
+    """What it shows when it is open."""
+    return (
+        f"{_passages(lang, result)}{_left_out(lang, result.trace)}{_prompt(lang, result)}"
+        f"{_numbers(lang, result)}{_trace(lang, result.trace)}"
     )
 
 
@@ -31,6 +43,36 @@ def _passages(lang: Lang, result: Answer) -> str:
         f"<h5>{say(lang, 'passages')}</h5>"
         f'<div class="mb-scroll"><table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table></div>'
     )
+
+
+def _left_out(lang: Lang, trace: Iterable[Span]) -> str:
+    """The passages that were found but did not fit into the prompt, and why."""
+    notes = next((span.notes for span in trace if span.name == "pack"), {})
+    dropped = notes.get("dropped")
+    if not isinstance(dropped, list | tuple) or not dropped:
+        return ""
+    why = say(lang, "left_out_why", budget=notes.get("budget", ""))
+    rows = "".join(_left_out_row(lang, one) for one in dropped if isinstance(one, Mapping))
+    return f'<h5>{say(lang, "left_out")}</h5><p class="mb-line">{text(why)}</p><ul class="mb-list">{rows}</ul>'
+
+
+def _left_out_row(lang: Lang, one: Mapping[str, object]) -> str:
+    start, end = (int(str(one.get(key, 0))) for key in ("line_start", "line_end"))
+    place = f"{name(str(one.get('file', '')))} · {text(lines(lang, start, end))}"
+    need = say(lang, "left_out_need", tokens=one.get("tokens", ""), left=one.get("left", ""))
+    return f"<li>#{text(one.get('rank', ''))} <b>{name(str(one.get('entry', '')))}</b> {place} · {text(need)}</li>"
+
+
+def _prompt(lang: Lang, result: Answer) -> str:
+    """What the model was sent, word for word, a message at a time."""
+    messages = sent(result)
+    if messages is None:
+        return f'<h5>{say(lang, "sent")}</h5><p class="mb-line">{say(lang, "sent_changed")}</p>'
+    parts = "".join(
+        f'<p class="mb-line">{text(message.role.value)}</p><div class="mb-passage">{text(message.text)}</div>'
+        for message in messages
+    )
+    return f"<details><summary>{say(lang, 'sent')}</summary>{parts}</details>" if parts else ""
 
 
 def _row(lang: Lang, passage: Passage, *, is_cited: bool) -> str:
@@ -48,7 +90,7 @@ def _row(lang: Lang, passage: Passage, *, is_cited: bool) -> str:
 
 
 def _numbers(lang: Lang, result: Answer) -> str:
-    known = {"search", "judge", "write", "check", "first_token", "total"}
+    known = {"search", "judge", "write", "check", "first_token", "decode", "total"}
     times = ((_stage(lang, key) if key in known else key, _seconds(lang, s)) for key, s in result.timings.items())
     tokens = ((say(lang, kind), str(result.tokens[kind])) for kind in _TOKEN_KINDS if kind in result.tokens)
     rest = (

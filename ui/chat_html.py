@@ -4,19 +4,20 @@ No link leads outside, no picture and no Markdown of a note is rendered; colours
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
+from types import MappingProxyType
 
 from rag.types import Answer, Citation, Mode, Passage, Sentence, SourceSpan, State, Support
 from ui.chat_job import LOAD, Progress, Step
 from ui.markup import name, note, text
+from ui.rich_text import Extent, Rich, is_row, is_rule, table
 from ui.words import Lang, lines, mode_line, mode_name, say, stage
-
-# (start, end) in characters.
-Extent = tuple[int, int]
 
 _LIST_ITEM = re.compile(r"(?:[-*•]|\d{1,2}(?:\.(?!\d)|[、)）]))\s*\S")
 _HEADING_LINE = re.compile(r"#{1,6}\s")
+# A sentence and the spans to mark in it.
+_Pair = tuple[Sentence, Sequence[Extent]]
 _TOOLTIP_CHARS = 160
 _QUOTE_CHARS = 90
 
@@ -35,10 +36,17 @@ def mode_badge(lang: Lang, mode: Mode) -> str:
     )
 
 
-def answer(lang: Lang, result: Answer, anchor: str, marks: Sequence[Sequence[Extent]] = ()) -> str:
+def answer(
+    lang: Lang,
+    result: Answer,
+    anchor: str,
+    marks: Sequence[Sequence[Extent]] = (),
+    links: Mapping[int, str] = MappingProxyType({}),
+) -> str:
     """A finished answer with its sources.
 
-    ``anchor`` is unique on the page. ``marks`` are spans to mark in each sentence, in order and apart.
+    ``anchor`` is unique on the page. ``marks`` are spans to mark in each sentence, in order and apart; ``links`` are
+    the addresses at which sources can be read, by marker.
     """
     parts = []
     if result.state is State.CONFLICT:
@@ -51,7 +59,7 @@ def answer(lang: Lang, result: Answer, anchor: str, marks: Sequence[Sequence[Ext
         shown = sentences(lang, result.mode, result.sentences, anchor, marks)
         parts.append(f'<div class="mb-answer">{shown}</div>')
     parts.extend(note(notice, "info") for notice in result.notices)
-    parts.append(sources(lang, result, anchor))
+    parts.append(sources(lang, result, anchor, links))
     return "".join(parts)
 
 
@@ -59,8 +67,31 @@ def sentences(
     lang: Lang, mode: Mode, shown: Sequence[Sentence], anchor: str, marks: Sequence[Sequence[Extent]] = ()
 ) -> str:
     """Sentences in order; those of the model's own knowledge are marked, cited ones end in links to their spans."""
-    spans = marks or [()] * len(shown)
-    return "".join(_sentence(lang, mode, one, anchor, here) for one, here in zip(shown, spans, strict=True))
+    pairs = list(zip(shown, marks or [()] * len(shown), strict=True))
+    pieces = []
+    for in_table, group in groupby(pairs, key=lambda pair: is_row(pair[0].text)):
+        some = list(group)
+        drawn = _rows if in_table and len(some) > 1 else _sentences
+        pieces.append(drawn(lang, mode, some, anchor))
+    return "".join(pieces)
+
+
+def _sentences(lang: Lang, mode: Mode, some: Sequence[_Pair], anchor: str) -> str:
+    return "".join(_sentence(lang, mode, one, anchor, marks) for one, marks in some)
+
+
+def _rows(lang: Lang, mode: Mode, some: Sequence[_Pair], anchor: str) -> str:
+    """Sentences that are rows of a table, each with its markers in its last cell."""
+    has_head = len(some) > 1 and is_rule(some[1][0].text)
+    rows = [_row(lang, mode, one, anchor, marks) for one, marks in some if not is_rule(one.text)]
+    return table(rows[0] if has_head else (), rows[1:] if has_head else rows)
+
+
+def _row(lang: Lang, mode: Mode, sentence: Sentence, anchor: str, marks: Sequence[Extent]) -> list[str]:
+    css = "mb-sentence mb-own" if _is_own(mode, sentence) else "mb-sentence"
+    inside = Rich(sentence.text, marks).cells(0, len(sentence.text)) or [Rich(sentence.text, marks).html()]
+    cells = [f'<span class="{css}">{cell}</span>' for cell in inside]
+    return [*cells[:-1], cells[-1] + _ending(lang, mode, sentence, anchor)]
 
 
 def draft(written: str) -> str:
@@ -78,14 +109,14 @@ def progress(lang: Lang, now: Progress) -> str:
     )
 
 
-def sources(lang: Lang, result: Answer, anchor: str) -> str:
+def sources(lang: Lang, result: Answer, anchor: str, links: Mapping[int, str] = MappingProxyType({})) -> str:
     """The cited passages, each folded, with every quoted span marked at its place."""
     citations = sorted({c for s in result.sentences for c in s.citations}, key=lambda c: (c.marker, c.start))
     passages = {p.chunk_id: p for p in result.passages}
     # Notes that disagree stand side by side, open: the reader has to see both.
     sides = result.state is State.CONFLICT
     items = "".join(
-        _source(lang, marker, list(group), passages, anchor, is_open=sides)
+        _source(lang, list(group), passages, anchor, link=links.get(marker, ""), is_open=sides)
         for marker, group in groupby(citations, key=lambda c: c.marker)
     )
     if not items:
@@ -109,25 +140,27 @@ def passage_text(passage: Passage, citations: Sequence[Citation], anchor: str) -
 
 
 def _sentence(lang: Lang, mode: Mode, sentence: Sentence, anchor: str, marks: Sequence[Extent] = ()) -> str:
-    own = mode is not Mode.ROG and not sentence.is_backed
-    key = "unsupported" if sentence.support is Support.UNSUPPORTED else "own"
-    tag = f'<small class="mb-tag" title="{text(say(lang, "own_hint"))}">{text(say(lang, key))}</small>' if own else ""
+    own = _is_own(mode, sentence)
     starts_line = bool(_LIST_ITEM.match(sentence.text) or _HEADING_LINE.match(sentence.text))
     quoted = sentence.support is Support.QUOTED
     named = {"mb-sentence": True, "mb-own": own, "mb-item": starts_line, "mb-quote": quoted}
     classes = " ".join(name for name, applies in named.items() if applies)
     # Chinese sentences stand side by side, others are parted by a blank.
     joint = " " if sentence.text[-1:].isascii() else ""
+    shown = Rich(sentence.text, marks).html()
+    return f'<span class="{classes}">{shown}{_ending(lang, mode, sentence, anchor)}</span>{joint}'
+
+
+def _is_own(mode: Mode, sentence: Sentence) -> bool:
+    return mode is not Mode.ROG and not sentence.is_backed
+
+
+def _ending(lang: Lang, mode: Mode, sentence: Sentence, anchor: str) -> str:
+    """The markers behind a sentence, and the tag of one that is the model's own."""
+    key = "unsupported" if sentence.support is Support.UNSUPPORTED else "own"
+    tag = f'<small class="mb-tag" title="{text(say(lang, "own_hint"))}">{text(say(lang, key))}</small>'
     markers = "".join(_marker(lang, citation, anchor) for citation in _one_per_marker(sentence.citations))
-    return f'<span class="{classes}">{_marked(sentence.text, marks)}{markers}{tag}</span>{joint}'
-
-
-def _marked(value: str, marks: Sequence[Extent]) -> str:
-    pieces, position = [], 0
-    for start, end in marks:
-        pieces += [text(value[position:start]), f'<mark class="mb-only">{text(value[start:end])}</mark>']
-        position = end
-    return "".join([*pieces, text(value[position:])])
+    return markers + (tag if _is_own(mode, sentence) else "")
 
 
 def _one_per_marker(citations: Sequence[Citation]) -> Iterator[Citation]:
@@ -143,11 +176,11 @@ def _marker(lang: Lang, citation: Citation, anchor: str) -> str:
 
 def _source(
     lang: Lang,
-    marker: int,
     citations: Sequence[Citation],
     passages: dict[str, Passage],
     anchor: str,
     *,
+    link: str = "",
     is_open: bool = False,
 ) -> str:
     first = citations[0]
@@ -160,10 +193,22 @@ def _source(
     quote = quote if len(quote) <= _QUOTE_CHARS else quote[:_QUOTE_CHARS] + "…"
     place = f"{name(first.file)} · {text(_lines(lang, first))}"
     return (
-        f'<details class="mb-source"{" open" if is_open else ""}><summary><span class="mb-number">{int(marker)}</span>'
+        f'<details class="mb-source"{" open" if is_open else ""}><summary>'
+        f'<span class="mb-number">{int(first.marker)}</span>'
         f'<span class="mb-where"><b>{name(first.entry)}</b> <span class="mb-place">{place}</span>'
         f'<span class="mb-quote">“{text(quote)}”</span></span></summary>'
-        f'{_path(passage)}<div class="mb-passage">{body}</div>{_also_at(lang, passage)}</details>'
+        f'{_path(passage)}<div class="mb-passage">{body}</div>{_also_at(lang, passage)}{_link(lang, link)}</details>'
+    )
+
+
+def _link(lang: Lang, address: str) -> str:
+    """The way to the span in its entry, and a button that copies its address (``style/page.js``)."""
+    if not address:
+        return ""
+    return (
+        f'<div class="mb-links"><a class="mb-open" href="{text(address)}">{say(lang, "open_entry")}</a>'
+        f'<button class="mb-copy" type="button" aria-live="polite" data-done="{say(lang, "link_copied")}">'
+        f"{say(lang, 'copy_link')}</button></div>"
     )
 
 

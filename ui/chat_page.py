@@ -6,7 +6,7 @@ import streamlit as st
 
 from rag.text import detect_language
 from rag.types import Mode, State
-from ui import chat_details, chat_html, chat_rating, chat_sidebar, markup, navigation, turn_html
+from ui import chat_drawer, chat_html, chat_rating, chat_sidebar, markup, navigation, shelves, turn_html
 from ui.chat_job import Job
 from ui.conversations import Rating, Status, Turn
 from ui.desk import Desk, desk, session_id
@@ -120,11 +120,12 @@ def _show_last(at: Desk, lang: Lang, turn: Turn, job: Job | None, rating: Rating
 
 def _show_turn(at: Desk, lang: Lang, turn: Turn, rating: Rating | None) -> None:
     st.html(chat_html.question(lang, turn.question, f"q{turn.turn_id}"))
-    st.html(turn_html.answered(lang, turn))
+    links = shelves.links(at.library.opened, turn.answer, navigation.chosen())
+    st.html(turn_html.answered(lang, turn, links=links))
     if turn.answer is not None:
         if turn.answer.state is State.REFUSED and turn.status is Status.DONE:
             _nearest(lang, turn)
-        st.html(chat_details.details(lang, turn.answer))
+        chat_drawer.show(at, lang, turn.turn_id, turn.answer)
         chat_rating.show(at, lang, turn, rating)
 
 

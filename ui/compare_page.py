@@ -6,14 +6,14 @@ from itertools import pairwise
 import streamlit as st
 
 from rag.types import Answer, State
-from ui import chat_details, chat_html, compare_choice, markup, navigation, turn_html
-from ui.chat_html import Extent
+from ui import chat_details, chat_html, compare_choice, markup, navigation, shelves, turn_html
 from ui.chat_job import Job
 from ui.compare_job import Comparison
 from ui.compare_sides import ORDER, Side
 from ui.conversations import Turn
 from ui.desk import Desk, session_id
 from ui.problems import await_library, show_problem
+from ui.rich_text import Extent
 from ui.turn_html import MAX_QUESTION_CHARS, POLL_SECONDS
 from ui.words import Lang, mode_line, mode_name, say, what_is
 
@@ -41,7 +41,7 @@ def show() -> None:
             st.html(markup.note(say(lang, "compare_gone"), "warning"))
         _empty(at, lang)
     elif comparison.is_done:
-        _finished(lang, comparison)
+        _finished(at, lang, comparison)
     else:
         comparison.watch(session_id())
         _running(at, lang, comparison)
@@ -118,7 +118,7 @@ def _body(at: Desk, lang: Lang, job: Job, turn: Turn) -> str:
     return turn_html.answered(lang, turn) if job.is_done else turn_html.under_way(lang, job, at.jobs.ahead(job))
 
 
-def _finished(lang: Lang, comparison: Comparison) -> None:
+def _finished(at: Desk, lang: Lang, comparison: Comparison) -> None:
     answers = [turn.answer for turn in comparison.turns]
     st.html(_table(lang, comparison))
     can_mark = sum(answer is not None and bool(answer.sentences) for answer in answers) > 1
@@ -127,7 +127,8 @@ def _finished(lang: Lang, comparison: Comparison) -> None:
     columns = st.columns(len(answers))
     for column, side, turn, spans in zip(columns, comparison.sides, comparison.turns, marks, strict=True):
         with column, st.container(key=f"mb-column-{side.key}"):
-            st.html(compare_choice.title(lang, side) + turn_html.answered(lang, turn, spans))
+            links = shelves.links(at.library.opened, turn.answer, navigation.chosen())
+            st.html(compare_choice.title(lang, side) + turn_html.answered(lang, turn, spans, links))
             if turn.answer is not None:
                 st.html(chat_details.details(lang, turn.answer))
             key = f"go-on-{side.key}"

@@ -67,7 +67,7 @@ def links(lang: Lang) -> None:
 def go(name: str, lang: Lang, **query: str) -> NoReturn:
     """Open another page; not from a callback."""
     place = next(place for place in PLACES if place.name == name)
-    st.switch_page(page(place, lang), query_params={**_chosen(), **query})
+    st.switch_page(page(place, lang), query_params={**chosen(), **query})
 
 
 def ask_in_chat(question: str, mode: Mode, lang: Lang) -> NoReturn:
@@ -150,9 +150,10 @@ def part_key(name: str) -> str:
 
 def _luggage(name: str) -> Mapping[str, str]:
     last = st.session_state.get(_LAST_CHAT)
-    return {**_chosen(), **({CHAT: last} if name == "chat" and last else {})}
+    return {**chosen(), **({CHAT: last} if name == "chat" and last else {})}
 
 
-def _chosen() -> dict[str, str]:
-    chosen = st.query_params.get(LANGUAGE) or st.session_state.get(_CHOSEN)
-    return {LANGUAGE: chosen} if chosen else {}
+def chosen() -> dict[str, str]:
+    """What an address takes along: the language, where it was chosen on a page."""
+    lang = st.query_params.get(LANGUAGE) or st.session_state.get(_CHOSEN)
+    return {LANGUAGE: lang} if lang else {}

@@ -1,7 +1,6 @@
 """Entries: find one, read it, ask about it, go on to what is related. Drawing only."""
 
 from collections.abc import Sequence
-from textwrap import dedent
 from typing import TYPE_CHECKING
 
 import streamlit as st
@@ -9,13 +8,13 @@ import streamlit as st
 from rag.shelf import Shelf
 from rag.types import Entry, Mode
 from ui import markup, mind_map, navigation
+from ui.rich_text import Extent, Rich, dedented
+from ui.shelves import ENTRY, SPAN
 from ui.words import Lang, lines, say, what_is
 
 if TYPE_CHECKING:
     from rag.notebook import Notebook
 
-# The name in the address of the entry that is read.
-ENTRY = "entry"
 PER_PAGE = 40
 _WORDS = "entry-words"
 _FILE = "entry-file"
@@ -23,6 +22,11 @@ _PAGE = "entry-page"
 _ALIASES_SHOWN = 3
 # Longer entries are whole chapters: the browser should not have to lay out a book.
 _TEXT_CHARS = 40_000
+_BEFORE_CHARS = 2000
+_SCROLL = (
+    "requestAnimationFrame(() => document.querySelector('.mb-entry mark')?.scrollIntoView({block: 'center', "
+    "behavior: matchMedia('(prefers-reduced-motion: reduce)').matches ? 'auto' : 'smooth'}))"
+)
 
 
 def show(notebook: "Notebook", shelf: Shelf, lang: Lang) -> None:
@@ -41,7 +45,7 @@ def show(notebook: "Notebook", shelf: Shelf, lang: Lang) -> None:
 def open_entry(key: str) -> None:
     """Show an entry, from any part of the page; for callbacks."""
     st.query_params[navigation.VIEW] = st.session_state[navigation.part_key("notes")] = "browse"
-    st.query_params[ENTRY] = key
+    _open(key)
 
 
 def _list(shelf: Shelf, lang: Lang) -> None:
@@ -120,16 +124,40 @@ def _read(shelf: Shelf, lang: Lang, number: int) -> None:
     with st.container(horizontal=True, gap="small", key="mb-about"):
         if st.button(say(lang, "ask_about"), key="ask-about", type="primary", icon=":material/forum:"):
             navigation.ask_in_chat(what_is(lang, entry.title), Mode.RCG, lang)
-    body = shelf.text(number)
-    if not body.strip():
-        st.html(f'<div class="mb-empty"><p>{say(lang, "entry_empty")}</p></div>')
-    else:
-        cut = markup.note(say(lang, "entry_cut", count=_TEXT_CHARS), "info") if len(body) > _TEXT_CHARS else ""
-        st.html(f'<article class="mb-entry">{markup.text(dedent(body[:_TEXT_CHARS]))}</article>{cut}')
+    _text(shelf, lang, number)
     related = shelf.related(number)
     _neighbours(shelf, lang, "mentions", related.mentions)
     _neighbours(shelf, lang, "mentioned_by", related.mentioned_by)
     _neighbours(shelf, lang, "similar", related.similar)
+
+
+def _text(shelf: Shelf, lang: Lang, number: int) -> None:
+    """What the entry says, with the spans that the address names marked and in sight."""
+    body = shelf.text(number)
+    if not body.strip():
+        st.html(f'<div class="mb-empty"><p>{say(lang, "entry_empty")}</p></div>')
+        return
+    names = st.query_params.get(SPAN, "")
+    spans = shelf.spans(number, names) if names else []
+    gone = markup.note(say(lang, "span_gone"), "warning") if spans is None else ""
+    first, last = _shown(len(body), spans or ())
+    marks = [(start - first, end - first) for start, end in spans or () if end <= last]
+    part, moved = dedented(body[first:last], marks)
+    key = "entry_part" if first else "entry_cut"
+    cut = markup.note(say(lang, key, count=_TEXT_CHARS), "info") if last - first < len(body) else ""
+    st.html(f'{gone}<article class="mb-entry">{Rich(part, moved, "mb-cited").html()}</article>{cut}')
+    if moved:
+        with st.container(key="mb-scroll"):
+            # Our own words and a name that is of digits and letters.
+            st.html(f"<script>/* {shelf.key(number)} */ {_SCROLL}</script>", unsafe_allow_javascript=True)
+
+
+def _shown(length: int, spans: Sequence[Extent]) -> Extent:
+    """The part of a text that is shown: its beginning, or from a little before the first span where that is far on."""
+    if length <= _TEXT_CHARS or not spans or spans[-1][1] <= _TEXT_CHARS:
+        return 0, min(length, _TEXT_CHARS)
+    first = max(0, spans[0][0] - _BEFORE_CHARS)
+    return first, min(length, first + _TEXT_CHARS)
 
 
 def _mind_map(notebook: "Notebook", shelf: Shelf, lang: Lang, number: int) -> None:
@@ -170,6 +198,7 @@ def _other_names(entry: Entry) -> list[str]:
 
 
 def _open(key: str | None) -> None:
+    st.query_params.pop(SPAN, None)
     if key is None:
         st.query_params.pop(ENTRY, None)
     else:

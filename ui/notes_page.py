@@ -1,27 +1,20 @@
 """The page about the notes: entries, what is there twice or contradicts itself, the sources, the index."""
 
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary
-
 import streamlit as st
 
-from rag.shelf import Shelf
 from ui import navigation, notes_browse, notes_copies, notes_disagree, notes_health, notes_sources
 from ui.desk import Desk
 from ui.problems import await_library, show_problem
+from ui.shelves import ENTRY, SPAN, shelf_of
 from ui.words import Lang, say
 
-if TYPE_CHECKING:
-    from rag.notebook import Notebook
-
 VIEWS = ("browse", "copies", "disagree", "sources", "health")
-_shelves: "WeakKeyDictionary[Notebook, Shelf]" = WeakKeyDictionary()
 
 
 def show() -> None:
     """Draw the page."""
     at, lang = navigation.opened("notes")
-    view = navigation.part(lang, "notes", VIEWS, notes_browse.ENTRY)
+    view = navigation.part(lang, "notes", VIEWS, ENTRY, SPAN)
     if view == "sources":
         notes_sources.show(at, lang)
     elif view == "health":
@@ -47,11 +40,3 @@ def _entries(at: Desk, lang: Lang, view: str) -> None:
             notes_copies.show(shelf, lang)
         else:
             notes_disagree.show(at, notebook, shelf, lang)
-
-
-def shelf_of(notebook: "Notebook") -> Shelf:
-    """The entries of a notebook, read once and as long as it is in use."""
-    shelf = _shelves.get(notebook)
-    if shelf is None:
-        shelf = _shelves.setdefault(notebook, Shelf(notebook.index))
-    return shelf

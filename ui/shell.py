@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from rag.errors import MingbaiError
-from ui import door, markup, navigation
+from ui import door, markup, navigation, page_script
 from ui.desk import Desk, desk
 from ui.library import Phase
 from ui.problems import show_problem
@@ -25,6 +25,7 @@ def run() -> None:
     st.set_page_config(page_icon=ICON, layout="centered")
     for style in STYLES:
         st.html(style)
+    page_script.show()
     lang = language_of(st.context.locale)
     try:
         if not door.is_open(lang):

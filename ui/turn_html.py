@@ -1,14 +1,15 @@
 """A question's answer as the page shows it: under way, finished, stopped or failed."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from rag import errors
 from rag.errors import MingbaiError
 from rag.types import Mode, State
 from ui import chat_html, markup
-from ui.chat_html import Extent
 from ui.chat_job import Job
 from ui.conversations import Status, Turn
+from ui.rich_text import Extent
 from ui.words import Lang, problem, say
 
 # Often enough to read along, and cheap: one small message to the browser.
@@ -17,11 +18,16 @@ POLL_SECONDS = 0.25
 MAX_QUESTION_CHARS = 4000
 
 
-def answered(lang: Lang, turn: Turn, marks: Sequence[Sequence[Extent]] = ()) -> str:
-    """What became of a question that nobody works on any more; ``marks`` as in ``chat_html.answer``."""
+def answered(
+    lang: Lang,
+    turn: Turn,
+    marks: Sequence[Sequence[Extent]] = (),
+    links: Mapping[int, str] = MappingProxyType({}),
+) -> str:
+    """What became of a question that nobody works on any more; ``marks`` and ``links`` as in ``chat_html.answer``."""
     parts = [f'<div class="mb-head">{chat_html.mode_badge(lang, turn.mode)}</div>']
     if turn.answer is not None:
-        parts.append(chat_html.answer(lang, turn.answer, f"c{turn.turn_id}", marks))
+        parts.append(chat_html.answer(lang, turn.answer, f"c{turn.turn_id}", marks, links))
     if remark := _remark(turn):
         parts.append(markup.note(say(lang, remark), "warning"))
     if turn.status is Status.FAILED:

@@ -39,6 +39,26 @@ PAYLOADS = (
     "$$\\href{javascript:alert(1)}{x}$$",
     "```mermaid\\ngraph TD; A[<img src=x onerror=alert(1)>]\\n```",
     ":material/home: :red[x] :smile:",
+    "$\\href{javascript:alert(1)}{x}$",
+    "$\\includegraphics{http://evil.example/k.png}$",
+    "\\(\\htmlStyle{background:url(http://evil.example/s.png)}{x}\\)",
+    "$\\url{javascript:alert(1)}$ `<img src=x onerror=alert(1)>`",
+    "$</span><img src=x onerror=alert(1)>$",
+)
+# The same inside what is drawn as code, as cells of a table and as formulas.
+NESTED = "\n".join(
+    [
+        "## 坏全部",
+        "```html",
+        *PAYLOADS,
+        "```",
+        "",
+        "| 名 | 值 |",
+        "|---|---|",
+        *(f"| {payload.replace('|', '/')} | ${payload.replace('$', '')}$ |" for payload in PAYLOADS),
+        "",
+        *(f"$${payload.replace('$', '')}$$" for payload in PAYLOADS),
+    ]
 )
 
 
@@ -73,7 +93,7 @@ def address(tmp_path_factory):
     """The app over the sample notes and a file of payloads, whose name is one too."""
     hostile = tmp_path_factory.mktemp("hostile") / "<img src=x onerror=alert(1)>.md"
     blocks = [f"## 坏{n} {payload}\n\n坏话{n}：{payload}\n" for n, payload in enumerate(PAYLOADS)]
-    hostile.write_text("# 坏东西\n\n" + "\n".join(blocks), encoding="utf-8")
+    hostile.write_text("# 坏东西\n\n" + "\n".join([*blocks, NESTED]), encoding="utf-8")
     with served(tmp_path_factory.mktemp("home"), [ROOT / "data" / "sample_notes", hostile]) as url:
         yield url
 

@@ -5,6 +5,8 @@ import time
 
 from fakes import FakeGenerator, FakeStream
 
+from rag.protocols import TokenScore
+
 SECONDS_PER_CHARACTER = 0.012
 REPLY = {
     "zh": (
@@ -44,3 +46,9 @@ class ScriptedGenerator(FakeGenerator):
             return FakeStream(REPLY["zh"], cancel)
         name = "slow" if "慢慢" in prompt else "zh" if "[1]" in prompt or "<passage" in prompt else "own"
         return SlowStream(REPLY[name], cancel)
+
+    def score(self, messages, continuation):
+        """Surer of what stands in the prompt, a character at a time."""
+        prompt = "\n".join(message.text for message in messages)
+        time.sleep(0.5)
+        return [TokenScore(one.encode(), -0.2 if one in prompt else -2.2) for one in continuation]

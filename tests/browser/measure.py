@@ -1,8 +1,9 @@
 """What the page adds to the engine, in a real browser: first paint, first stage, first token, overhead, memory, tabs.
 
-The models are fakes that write at a fixed pace, so every figure is the page's own. Run by ``make bench-ui``:
+The models are fakes that write at a fixed pace, so those figures are the page's own; with ``--model`` the page is
+also held against the clock of a real engine. Run by ``make bench-ui``:
 
-    python tests/browser/measure.py [--questions 200] [--readme README.md]
+    python tests/browser/measure.py [--questions 200] [--model ID] [--write docs/page-speed.md]
 """
 
 import argparse
@@ -13,6 +14,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import measure_engine
 from browsing import Window, browser
 from serving import ROOT, served
 
@@ -31,32 +33,39 @@ _WATCH = """selectors => { window.seen = {}; const start = performance.now(); co
 _STAGES = {
     "stage": ".st-key-mb-last .mb-step",
     "token": ".st-key-mb-last .mb-draft, .st-key-mb-last .mb-sentence",
-    "done": ".st-key-mb-last .mb-details",
+    "done": ".st-key-mb-last [class*=st-key-mb-drawer]",
 }
 
 
 def main() -> None:
-    """Measure, print the table, and write it into the README when asked to."""
+    """Measure, print the table, and write it into a file when asked to."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--questions", type=int, default=200)
-    parser.add_argument("--readme", type=Path)
+    parser.add_argument("--model", default="", help="a generator of the catalogue that is on this machine")
+    parser.add_argument("--write", type=Path, help="a file with a block for the table")
     asked = parser.parse_args()
-    with (
-        tempfile.TemporaryDirectory() as home,
-        served(Path(home), [ROOT / "data" / "sample_notes"]) as address,
-        browser() as launched,
-    ):
-        server = int((Path(home) / "server.pid").read_text())
-        rows = []
-        for row in _figures(launched, address, server, asked.questions):
+    rows = []
+    with browser() as launched:
+        for row in _all(launched, asked.questions, asked.model):
             sys.stderr.write(f"{row[0]}: {row[1]}\n")
             rows.append(row)
     block = _block(rows)
     sys.stdout.write(block)
-    if asked.readme:
+    if asked.write:
         from evals.report import rewrite_block
 
-        rewrite_block(asked.readme, (BEGIN, END), block)
+        rewrite_block(asked.write, (BEGIN, END), block)
+
+
+def _all(launched: object, questions: int, model: str) -> Iterator[tuple[str, str, str]]:
+    with (
+        tempfile.TemporaryDirectory() as home,
+        served(Path(home), [ROOT / "data" / "sample_notes"]) as address,
+    ):
+        server = int((Path(home) / "server.pid").read_text())
+        yield from _figures(launched, address, server, questions)
+    if model:
+        yield from measure_engine.figures(launched, model, _ask)
 
 
 def _figures(launched: object, address: str, server: int, questions: int) -> Iterator[tuple[str, str, str]]:
@@ -99,7 +108,7 @@ def _paint(launched: object, address: str) -> float:
     return float(found)
 
 
-def _ask(one: Window) -> dict[str, float]:
+def _ask(one: Window, question: str = QUESTION) -> dict[str, float]:
     """Ask in a new chat; when the stage, the first token and the end were on the page, in ms."""
     one.button("新对话").click()
     one.page.locator(".mb-welcome").wait_for()
@@ -107,7 +116,7 @@ def _ask(one: Window) -> dict[str, float]:
     one.page.locator(".st-key-mode").get_by_text("RAG", exact=True).first.click()
     one.settle()
     box = one.page.get_by_test_id("stChatInputTextArea")
-    box.fill(QUESTION)
+    box.fill(question)
     one.page.evaluate(_WATCH, _STAGES)
     box.press("Enter")
     one.page.locator(_STAGES["done"]).wait_for()
@@ -182,7 +191,8 @@ def _block(rows: list[tuple[str, str, str]]) -> str:
     where = machine()
     origin = f"{datetime.now(UTC):%Y-%m-%d}, commit {git_commit()}, {where['cores']} cores {where['processor']}"
     table = Table("The page", ("what", "measured", "how"), rows).markdown()
-    return f"{table}\nMeasured {origin}, in Chromium with fake models of a fixed pace, by `make bench-ui`.\n"
+    how = "in Chromium, by `make bench-ui`; models are fakes of a fixed pace where none is named"
+    return f"{table}\nMeasured {origin}, {how}.\n"
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 python tests/browser/screenshots.py FOLDER [PAGE or PAGE-LOOK…]
 """
 
+import hashlib
 import sys
 import tempfile
 from contextlib import contextmanager
@@ -14,6 +15,27 @@ from playwright.sync_api import expect
 from serving import ROOT, TESTS, served
 
 QUESTION = {"zh": "RCG和RAG有什么区别？", "en": "What is the difference between RCG and RAG?"}
+FORMULAS = """# 写法
+
+## 注意力的写法
+
+权重是 $\\mathrm{softmax}(QK^T/\\sqrt{d})$，温度记作 $\\tau$，代码里写 `scale = d ** -0.5`。
+
+$$
+\\mathrm{softmax}(x)_i = \\frac{e^{x_i/\\tau}}{\\sum_j e^{x_j/\\tau}}
+$$
+
+```python
+def softmax(x, tau=1.0):
+    e = np.exp((x - x.max()) / tau)
+    return e / e.sum()
+```
+
+| 名字 | 记号 | 常用值 |
+|---|---|---|
+| 温度 | $\\tau$ | 0.5 到 1 |
+| 缩放 | $1/\\sqrt{d}$ | `d = 64` |
+"""
 LOOKS = (
     ("zh-light", {"locale": "zh-CN", "scheme": "light"}),
     ("zh-dark", {"locale": "zh-CN", "scheme": "dark"}),
@@ -32,10 +54,34 @@ def _chat(one, lang):
     box = one.page.get_by_test_id("stChatInputTextArea")
     box.fill(QUESTION[lang])
     box.press("Enter")
-    one.page.locator(".mb-details").wait_for()
+    one.page.locator("[class*=st-key-mb-drawer]").wait_for()
     source = one.page.locator(".mb-source summary")
     if source.count():
         source.first.click()
+
+
+def _drawer(one, lang):
+    one.open()
+    box = one.page.get_by_test_id("stChatInputTextArea")
+    box.fill(QUESTION[lang])
+    box.press("Enter")
+    drawer = one.page.locator("[class*=st-key-mb-drawer]")
+    drawer.locator("summary").first.click()
+    one.page.locator("[class*=st-key-meter-] button").click()
+    one.page.locator(".mb-meter").wait_for()
+    drawer.scroll_into_view_if_needed()
+    one.page.evaluate("document.querySelector('[class*=st-key-mb-drawer]').scrollIntoView()")
+
+
+def _formulas(one, _):
+    one.open("notes", entry=_key("注意力的写法"))
+    one.page.locator(".mb-math-block .katex").first.wait_for()
+
+
+def _key(title):
+    """The key of an entry of FORMULAS, whose file has no entry of the same name twice."""
+    path = ("写法", title)
+    return hashlib.sha256("\0".join(("写法.md", *path, "1")).encode()).hexdigest()[:12]
 
 
 def _compare(one, lang):
@@ -132,6 +178,8 @@ def _changes(one, _):
 PAGES = {
     "welcome": _welcome,
     "chat": _chat,
+    "drawer": _drawer,
+    "formulas": _formulas,
     "compare": _compare,
     "compare-empty": _compare_empty,
     "compare-settings": _compare_settings,
@@ -183,13 +231,19 @@ def _slips(home):
     return folder
 
 
+def _written(home):
+    file = home / "写法.md"
+    file.write_text(FORMULAS, encoding="utf-8")
+    return file
+
+
 def main(folder: Path, wanted: list[str]) -> None:
     """Take the pictures; every page in every look, one screen of it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as home,
         _runs(Path(home)),
-        served(Path(home), [ROOT / "data" / "sample_notes", _slips(Path(home))]) as address,
+        served(Path(home), [ROOT / "data" / "sample_notes", _slips(Path(home)), _written(Path(home))]) as address,
         browser() as launched,
     ):
         for look, options in LOOKS:

@@ -1,4 +1,4 @@
-"""Serves the app on this machine for a browser: in an empty home, with fake models, over an index of some notes."""
+"""Serves the app on this machine for a browser: in an empty home, with fake or real models, over some notes."""
 
 import os
 import socket
@@ -16,8 +16,11 @@ PATIENCE = 180.0
 
 
 @contextmanager
-def served(home: Path, notes: Sequence[Path]) -> Iterator[str]:
-    """The address of the app over an index of ``notes`` (none when there are none), until the block ends."""
+def served(home: Path, notes: Sequence[Path], model: str = "") -> Iterator[str]:
+    """The address of the app over an index of ``notes`` (none when there are none), until the block ends.
+
+    With fake models, or with the real embedder and the generator ``model``, from the user's cache.
+    """
     from rag.settings import load
     from ui.launch import APP, INDEX_VARIABLE, command
 
@@ -25,19 +28,19 @@ def served(home: Path, notes: Sequence[Path]) -> Iterator[str]:
     # The quick evaluation looks for the sample notes where the program was started.
     (home / "data").symlink_to(ROOT / "data")
     if notes:
-        _ingest(notes, index)
+        _ingest(notes, index, is_real=bool(model))
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    arguments = [str(TESTS / "browser" / "fake_app.py") if part == str(APP) else part for part in command(load(), port)]
+    app = APP if model else TESTS / "browser" / "fake_app.py"
+    arguments = [str(app) if part == str(APP) else part for part in command(load(), port)]
     environment = {
         **os.environ,
         "PYTHONPATH": os.pathsep.join((str(TESTS), str(ROOT))),
         INDEX_VARIABLE: str(index),
         "XDG_DATA_HOME": str(home / "kept"),
         "MINGBAI_CONFIG": "",
-        "MINGBAI_MODELS_DIR": str(home / "models"),
-        "MINGBAI_CATALOGUE": str(home / "models.toml"),
+        **(_real(model) if model else _none(home)),
     }
     with (home / "server.log").open("wb") as log:
         server = subprocess.Popen(arguments, env=environment, cwd=home, stdout=log, stderr=subprocess.STDOUT)
@@ -54,14 +57,24 @@ def served(home: Path, notes: Sequence[Path]) -> Iterator[str]:
                 server.wait()
 
 
-def _ingest(notes: Sequence[Path], index: Path) -> None:
+def _none(home: Path) -> dict[str, str]:
+    return {"MINGBAI_MODELS_DIR": str(home / "models"), "MINGBAI_CATALOGUE": str(home / "models.toml")}
+
+
+def _real(model: str) -> dict[str, str]:
+    return {"MINGBAI_MODELS__GENERATOR": model}
+
+
+def _ingest(notes: Sequence[Path], index: Path, *, is_real: bool) -> None:
     sys.path.insert(0, str(TESTS))
     from fakes import FakeEmbedder
 
     from ingest import ingest
+    from rag.build import make_embedder
     from rag.settings import Settings
 
-    ingest(list(notes), index, settings=Settings(), embedder=FakeEmbedder())
+    settings = Settings()
+    ingest(list(notes), index, settings=settings, embedder=make_embedder(settings) if is_real else FakeEmbedder())
 
 
 def _await(url: str, server: subprocess.Popen[bytes]) -> None:

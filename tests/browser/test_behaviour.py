@@ -37,7 +37,7 @@ def test_two_tabs_queue_and_never_see_each_others_chats(window):
 
     second.page.get_by_text("排队，前面还有 1 个问题").first.wait_for()
     first.button("停止").click()
-    second.page.locator(".mb-details").wait_for()
+    second.page.locator("[class*=st-key-mb-drawer]").wait_for()
 
     assert second.page.locator(".mb-question").all_inner_texts() == ["RAG是什么？"]
     assert first.page.locator(".mb-question").all_inner_texts() == [SLOW]
@@ -115,7 +115,7 @@ def test_a_question_is_asked_with_the_keyboard_alone(window):
     one.page.keyboard.type("RAG是什么？")
     one.page.keyboard.press("Enter")
 
-    one.page.locator(".mb-details").wait_for()
+    one.page.locator("[class*=st-key-mb-drawer]").wait_for()
 
 
 def _node(node):
@@ -126,7 +126,7 @@ def _node(node):
 def test_axe_finds_nothing_grave_on_any_page(window, scheme):
     one = window(scheme=scheme).open()
     _ask(one, "RCG和RAG有什么区别？", "RCG")
-    one.page.locator(".mb-details").wait_for()
+    one.page.locator("[class*=st-key-mb-drawer]").wait_for()
     grave = _grave(one)
     for place in (
         "compare",

@@ -9,6 +9,7 @@ from rag import build
 from rag.errors import EngineError, QuestionError
 from rag.followup import standalone
 from rag.notebook import MAX_QUESTION_CHARS, Notebook
+from rag.prompting import sent
 from rag.protocols import TokenScore
 from rag.settings import Settings, load
 from rag.types import Leg, Passage, Sentence, Support
@@ -168,6 +169,30 @@ def test_provenance_of_an_answer_counts_the_models_sentences_only(notebook):
         notebook.provenance(answer)
     notebook._generator = ScoringGenerator()
     quoted = replace(answer, sentences=(*answer.sentences, Sentence("云杉网络：“…”", Support.QUOTED)))
-    measured = notebook.provenance(quoted)
+    passes = []
+    measured = notebook.provenance(quoted, lambda done, total: passes.append((done, total)))
+    assert passes == [(0, 2), (1, 2), (2, 2)]
     assert [one.text for one in measured] == [sentence.text for sentence in answer.sentences]
     assert all(one.gain == pytest.approx(3.0) for one in measured)
+
+
+def test_the_trace_says_what_was_left_out_and_why(index):
+    settings = load(overrides={"pack.budget_tokens": 64})
+    generator = FakeGenerator("云杉网络共有 48 层。", yes=0.99)
+    with Notebook(index, settings, generator=generator, embedder=FakeEmbedder()) as opened:
+        answer = opened.ask("云杉网络有几层？", "rag")
+    notes = next(span.notes for span in answer.trace if span.name == "pack")
+    assert (notes["packed"], notes["budget"]) == (len(answer.passages), 64)
+    assert notes["dropped"]
+    assert all(one["tokens"] > one["left"] for one in notes["dropped"])
+    assert {one["chunk_id"] for one in notes["dropped"]}.isdisjoint(p.chunk_id for p in answer.passages)
+
+
+@pytest.mark.parametrize("mode", ["rcg", "rag", "rog"])
+@pytest.mark.parametrize("question", ["云杉网络有几层？", "What is SpruceNet?"])
+def test_the_prompt_that_was_sent_can_be_rebuilt_from_an_answer(notebook, mode, question):
+    answer = notebook.ask(question, mode)
+    rebuilt = sent(answer)
+    assert "\n".join(message.text for message in rebuilt) == notebook.generator.prompts[0]
+    assert sent(replace(answer, prompt_hash="0" * 16)) is None
+    assert sent(replace(answer, passages=())) == () or mode != "rcg"

@@ -68,7 +68,7 @@ def test_hashes_differ_between_prompts():
 def test_pack_keeps_rank_order_and_renumbers():
     packed, dropped = pack([passage(1, "a" * 5), passage(2, "b" * 9), passage(3, "c" * 2)], 8, lambda p: len(p.text))
     assert [(p.rank, p.text[0]) for p in packed] == [(1, "a"), (2, "c")]
-    assert [p.text[0] for p in dropped] == ["b"]
+    assert [(d.passage.text[0], d.tokens, d.left) for d in dropped] == [("b", 9, 3)]
 
 
 def test_pack_never_drops_the_best_passage():

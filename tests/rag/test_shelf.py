@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 from fakes import FakeEmbedder
 
@@ -5,6 +7,7 @@ from ingest import ingest
 from rag.index import open_index
 from rag.settings import Settings
 from rag.shelf import Shelf
+from rag.types import Citation
 
 # Only names that are rare in the notes count as mentions, so the notes must not be too few.
 FILLING = "# 别的\n\n" + "".join(f"## 第{n}件事\n\n这里写的是第{n}件不相干的小事。\n\n" for n in range(40))
@@ -114,3 +117,39 @@ def test_copies_name_every_place(make):
 
     (copy,) = shelf.copies
     assert {copy.file, *(place.file for place in copy.also_at)} == {"a.md", "b.md"}
+
+
+def test_a_place_in_a_document_leads_to_the_innermost_entry_and_back(shelf):
+    number = _number(shelf, "向量检索")
+    start, body = shelf.body(number)
+    assert body == shelf.text(number)
+    assert body.startswith("向量检索把文字")
+    assert shelf.holding("a.md", start) == number
+    assert shelf.holding("a.md", start + len(body) - 1) == number
+    assert shelf.holding("none.md", 0) is None
+    assert shelf.holding("a.md", 10**6) is None
+
+
+def _cited(shelf, number, quote):
+    entry = shelf.entries[number]
+    start = entry.start + shelf._index.store.document_text(entry.file)[entry.start : entry.end].index(quote)
+    return Citation(1, "c", entry.file, entry.title, 1, 1, start, start + len(quote), quote)
+
+
+def test_citations_lead_to_their_spans_even_from_the_heading_on(shelf):
+    number = _number(shelf, "向量检索")
+    heading = _cited(shelf, number, "## 向量检索（Dense Retrieval）\n\n向量检索把文字变成向量。")
+    later = _cited(shelf, number, "它常和倒排索引一起用。")
+    inside = _cited(shelf, number, "文字变成向量。")
+
+    place = shelf.place([heading, inside, later])
+
+    assert shelf.number(place.key) == number
+    body = shelf.text(number)
+    assert [body[a:b] for a, b in shelf.spans(number, place.spans)] == [
+        "向量检索把文字变成向量。",
+        "它常和倒排索引一起用。",
+    ]
+    assert shelf.spans(number, place.spans + ".1-2-000000000000") is None
+    assert shelf.place([]) is None
+    assert shelf.place([replace(heading, file="none.md")]) is None

@@ -1,4 +1,5 @@
 import html
+import re
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -12,10 +13,29 @@ from ui.chat_job import Progress, Step
 from ui.words import LANGUAGES, mode_name
 
 OUR_TAGS = {
-    *("a", "b", "bdi", "br", "code", "dd", "details", "div", "dl", "dt", "h4", "h5", "i", "li", "mark", "ol", "p"),
+    *(
+        "a",
+        "b",
+        "bdi",
+        "br",
+        "code",
+        "dd",
+        "details",
+        "div",
+        "dl",
+        "dt",
+        "h4",
+        "h5",
+        "i",
+        "li",
+        "mark",
+        "ol",
+        "p",
+        "pre",
+    ),
     *("section", "small", "span", "summary", "table", "tbody", "td", "th", "thead", "tr"),
 }
-OUR_ATTRIBUTES = {"open", "class", "id", "title", "href", "role", "aria-label", "aria-hidden"}
+OUR_ATTRIBUTES = {"open", "class", "id", "title", "href", "role", "aria-label", "aria-hidden", "tabindex"}
 PAYLOADS = [
     "<script>alert(1)</script>",
     "<img src=x onerror=alert(1)>",
@@ -34,7 +54,16 @@ PAYLOADS = [
     "![x](http://evil.example/x.png)",
     "[x](javascript:alert(1))",
     "{lang} %s {0}",
+    *("$$\\href{javascript:alert(1)}{x}$$", "\\(<img src=x onerror=alert(1)>\\)", "$</span><svg/onload=alert(1)>$"),
+    *(
+        "```<script>\n<script>alert(1)</script>\n```",
+        "`<img src=x onerror=alert(1)>`",
+        "$\\htmlStyle{a:url(//e.x)}{b}$",
+    ),
+    *("| <script>alert(1)</script> | b |", "|a|\n|-|\n|</td></table><iframe src=//e.x>|", "| $<b>$ | `<i>` |"),
 ]
+# The marks of formulas, code and tables are no part of what they hold.
+SIGNS = re.compile(r"[`$|\s()\\-]")
 
 
 class Reader(HTMLParser):
@@ -135,7 +164,7 @@ def test_nothing_from_notes_or_models_becomes_markup(payload, lang, make, passag
         markup.note(payload, "info"),
         chat_html.draft(now.draft),
     ):
-        assert payload in _check(source).text
+        assert SIGNS.sub("", payload.removeprefix("```<script>")) in SIGNS.sub("", _check(source).text)
 
 
 @given(payload=st.text(min_size=1, max_size=60).filter(str.strip))

@@ -1,6 +1,9 @@
 """The notes page: entries, one entry, and what is there twice."""
 
+import html
+import re
 from html.parser import HTMLParser
+from urllib.parse import parse_qsl
 
 import pytest
 
@@ -164,3 +167,57 @@ def test_the_mind_map_of_an_entry_is_drawn_on_demand_and_as_text(filled):
     assert 'class="mb-map-root"' in page.html
     assert "要点" in page.html
     assert "Retrieval-Augmented Generation" in page.html
+
+
+def _place(desk, quote, file="rag.md"):
+    """The address of a quote of the notes: (entry, spans)."""
+    from rag.types import Citation
+    from ui.shelves import shelf_of
+
+    notebook = desk().library.opened
+    start = notebook.document_text(file).index(quote)
+    place = shelf_of(notebook).place([Citation(1, "c", file, "", 1, 1, start, start + len(quote), quote)])
+    return place.key, place.spans
+
+
+def test_a_link_opens_the_entry_with_its_span_marked(filled, desk):
+    page = filled().visit("notes")
+    key, spans = _place(desk, "每一句话都能指出它的出处")
+
+    page.visit("notes", entry=key, span=spans)
+
+    assert '<mark class="mb-cited">每一句话都能指出它的出处</mark>' in page.html
+    assert "已经改动" not in page.html
+    page.click("to-list")
+    assert "span" not in page.query_params
+
+
+def test_a_link_to_text_that_was_changed_says_so_and_shows_the_entry(filled, desk):
+    page = filled().visit("notes")
+    key, spans = _place(desk, "每一句话都能指出它的出处")
+
+    for wrong in (spans[:-1] + ("0" if spans[-1] != "0" else "1"), "<script>", "1-2-3"):
+        page.visit("notes", entry=key, span=wrong)
+        assert "引用的原文已经改动" in page.html
+        assert "检索增强生成先从笔记里找到" in page.html
+        assert "<mark" not in page.html
+
+
+def test_an_answer_links_to_its_spans_in_the_notes(filled, desk):
+    page = filled().ask("检索增强生成是什么？").finish()
+
+    (address, *_) = re.findall(r'<a class="mb-open" href="notes\?([^"]+)"', page.html)
+    query = dict(parse_qsl(html.unescape(address)))
+
+    assert page.html.count("mb-copy") == page.html.count("mb-open")
+    assert query["lang"] == "zh"
+    page.visit("notes", entry=query["entry"], span=query["span"])
+    cited = [c.quote for s in _answer(desk).sentences for c in s.citations if c.marker == 1]
+    assert cited
+    assert all(quote.splitlines()[-1] in page.html for quote in cited)
+    assert '<mark class="mb-cited">' in page.html
+
+
+def _answer(desk):
+    (chat, *_) = desk().store.recent()
+    return desk().store.turns(chat.conversation_id)[-1].answer

@@ -21,6 +21,11 @@ NOTES: Mapping[str, tuple[str, str]] = {
         "没有找到这个条目，更新索引后它可能改了名字。",
         "This entry was not found. It may have another name since the last update.",
     ),
+    "span_gone": (
+        "引用的原文已经改动，这里标不出来了。",
+        "The cited text was changed since; it can no longer be marked.",
+    ),
+    "entry_part": ("条目很长，从引用处附近开始显示。", "A long entry: it is shown from near the cited text."),
     "entry_empty": ("这个条目只有名字，还没有写内容。", "This entry is only a name so far."),
     "entry_cut": ("条目很长，这里只显示前 {count} 个字。", "A long entry: its first {count} characters are shown."),
     "also_called": ("也叫", "Also called"),
