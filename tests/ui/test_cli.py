@@ -156,7 +156,7 @@ def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, spruce, monkeyp
     assert cancelled[0].is_set()
 
 
-def test_warming_reads_the_passages_ahead_once(mingbai, index, tmp_path, tiny_model_path, monkeypatch):
+def test_warming_reads_the_passages_ahead_once(mingbai, spruce, tmp_path, tiny_model_path, monkeypatch):
     from rag.engine import LlamaEngine
     from rag.settings import EngineSettings
 
@@ -168,7 +168,7 @@ def test_warming_reads_the_passages_ahead_once(mingbai, index, tmp_path, tiny_mo
         "make_engine",
         lambda given: LlamaEngine(tiny_model_path, model_id="m", model_hash="h", settings=settings),
     )
-    notes, where = tmp_path / "notes", ("--index", index)
+    notes, where = tmp_path / "notes", ("--index", spruce)
     code, _, err = mingbai("ingest", notes, *where, "--warm")
     assert code == 2
     assert "engine.disk_cache_mb=4000" in err
@@ -185,7 +185,7 @@ def test_warming_reads_the_passages_ahead_once(mingbai, index, tmp_path, tiny_mo
     assert "warm" not in err
 
 
-def test_ctrl_c_while_warming_keeps_what_is_done(mingbai, index, tmp_path, tiny_model_path, monkeypatch):
+def test_ctrl_c_while_warming_keeps_what_is_done(mingbai, spruce, tmp_path, tiny_model_path, monkeypatch):
     class Baker:
         known: ClassVar[list] = []
         stops_after = 1
@@ -212,7 +212,7 @@ def test_ctrl_c_while_warming_keeps_what_is_done(mingbai, index, tmp_path, tiny_
     monkeypatch.setattr(build, "make_engine", lambda given: Baker())
     notes = tmp_path / "notes"
     (notes / "b.txt").write_text("### 红杉\n    红杉很高。\n\n### 水杉\n    水杉喜水。\n", encoding="utf-8")
-    command = ("ingest", notes, "--index", index, "--warm", "--set", "engine.disk_cache_mb=100")
+    command = ("ingest", notes, "--index", spruce, "--warm", "--set", "engine.disk_cache_mb=100")
     code, _, err = mingbai(*command)
     assert code == 130
     assert "stopped, 2 are left" in err
