@@ -154,8 +154,15 @@ class UISettings(Section):
 # Settings that belong together; whatever else is set wins. Embedder, reranker and FAISS find a GPU by themselves.
 PROFILES: Mapping[str, Mapping[str, object]] = {
     "cpu": {},
-    # All layers on the card, a prompt in one wide batch, room for the states of many prompts.
-    "gpu": {"engine.gpu_layers": -1, "engine.batch_size": 2048, "engine.cache_mb": 2048},
+    # All layers on the card, a prompt in one wide batch, room for the states of many prompts; several answers decoded
+    # together, in the longest context that every generator of the catalogue was trained for.
+    "gpu": {
+        "engine.gpu_layers": -1,
+        "engine.batch_size": 2048,
+        "engine.cache_mb": 2048,
+        "engine.parallel": 8,
+        "engine.context_size": 8192,
+    },
 }
 
 
