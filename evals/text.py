@@ -46,7 +46,7 @@ def folded(text: str) -> str:
 def normalise(text: str) -> str:
     """The form in which texts are compared: folded, numbers canonical, lower case, no spaces (but 1969 3 stays two)."""
     with_numbers = _TIMES.sub("*", numerals.canonical(compatible(text)))
-    return _SPACE.sub("", rag.text.fold(with_numbers)).strip()
+    return " ".join(_SPACE.sub("", rag.text.fold(with_numbers)).split())
 
 
 def strip_markers(text: str) -> str:

@@ -16,17 +16,20 @@ from dataclasses import dataclass, field
 
 from rag import phrases
 from rag.conflict import conflicts
+from rag.drafts import draft_sentences
 from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
-from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages
+from rag.orders import gives_orders
+from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages, translation
 from rag.protocols import GenerationRequest, Generator
-from rag.quoting import quotes, unsaid, worth_quoting
+from rag.quoting import around, quotes, unsaid, worth_quoting
 from rag.settings import Settings
 from rag.sufficiency import probability, signals
-from rag.support import Verdict, draft_sentences, judge_sentence
+from rag.support import Verdict, judge_sentence
 from rag.text import detect_language
-from rag.types import Answer, Checked, Draft, Event, Mode, Passage, Sentence, Span, Stage, State, Support
+from rag.types import Answer, Checked, Citation, Draft, Event, Mode, Passage, Sentence, Span, Stage, State, Support
 
+_TRANSLATED_TOKENS = 160
 _CANCELLED = "The answer was cancelled. Ask again when you like."
 
 
@@ -98,6 +101,9 @@ class Answering:
         self.language = detect_language(question)
         self.state = State.ANSWERED
         self._draft = ""
+        self._translations: dict[str, str] = {}
+        # Sentences that are about what they cite but do not follow from it: the notes' own words are shown instead.
+        self._replaced: dict[str, tuple[Citation, ...]] = {}
         self._evidence: list[EvidenceSentence] = evidence_sentences(self.passages)
         self._started = time.perf_counter()
 
@@ -164,7 +170,7 @@ class Answering:
     def _may_show(self) -> bool:
         """Whether the notes hold the answer, now that there is one to hold against them."""
         started = time.perf_counter()
-        found = signals(self.question, self._draft, self.passages, self._evidence, self._verified())
+        found = signals(self.question, self._draft, self.passages, self._evidence, self._verified(), self._translated)
         held = probability(found)
         threshold = self.settings.generation.answer_threshold
         self.book.time("judge", started, **found.values(), held=round(held, 4), threshold=threshold)
@@ -172,23 +178,37 @@ class Answering:
 
     def _verified(self) -> float:
         """The model's probability that the draft is backed by the passages and answers the question."""
-        return self._yes(Tail.VERIFY, self._draft) if self._draft.strip() else 0.0
+        if not self._draft.strip():
+            return 0.0
+        self._stop_if_cancelled()
+        values = {"passages": render_passages(self.passages), "question": self.question, "answer": defuse(self._draft)}
+        messages = fill(self.mode, self.language, values, Tail.VERIFY)
+        return self.generator.choose(messages, phrases.YES_NO[self.language])[0]
 
-    def _states(self, sentence: str) -> float:
-        """The model's probability that the passages state a sentence."""
-        return self._yes(Tail.SUPPORT, sentence)
+    def _translated(self, sentence: str, terms: Sequence[str]) -> str:
+        """A sentence in the language of the notes, the terms left as they are."""
+        if sentence in self._translations:
+            return self._translations[sentence]
+        request = GenerationRequest(translation(sentence, terms), max_tokens=_TRANSLATED_TOKENS)
+        translated = "".join(self.generator.generate(request, self.cancelled))
+        self._stop_if_cancelled()
+        self._translations[sentence] = translated
+        return translated
 
-    def _yes(self, tail: Tail, text: str) -> float:
+    def _stop_if_cancelled(self) -> None:
         if self.cancelled.is_set():
             raise GenerationCancelledError(_CANCELLED)
-        values = {"passages": render_passages(self.passages), "question": self.question, "answer": defuse(text)}
-        messages = fill(self.mode, self.language, values, tail)
-        return self.generator.choose(messages, phrases.YES_NO[self.language])[0]
 
     def _quote(self) -> None:
         """Put the notes' own words beside the model's."""
-        candidates = worth_quoting(quotes(self.question, self.passages), self.book.sentences, self.question)
-        found = unsaid(candidates, self.book.sentences, self.settings.generation.quotes)
+        candidates = quotes(self.question, self.passages)
+        first = [quote for cited in self._replaced.values() for quote in around(cited, candidates, self.passages)]
+        said = "\n".join((*self._replaced, *(sentence.text for sentence in self.book.sentences)))
+        found = unsaid(
+            [*first, *worth_quoting(candidates, said, self.question)],
+            self.book.sentences,
+            self.settings.generation.quotes,
+        )
         self.book.sentences += [quote.sentence() for quote in found]
 
     def _write(self) -> Iterator[Event]:
@@ -233,7 +253,12 @@ class Answering:
     def _supported(self, text: str) -> Sentence | None:
         if self.mode is Mode.ROG:
             return Sentence(text, Support.OWN)
+        if gives_orders(text):
+            return None
         verdict = self._judge(text)
+        if self.mode is Mode.RCG and (verdict.is_near or verdict.is_name):
+            self._replaced[text] = verdict.citations
+            return None
         if verdict.supported:
             return Sentence(text, Support.CITED, verdict.citations)
         return None if self.mode is Mode.RCG else Sentence(text, Support.OWN)
@@ -254,7 +279,7 @@ class Answering:
 
     def _judge(self, text: str) -> Verdict:
         started = time.perf_counter()
-        verdict = judge_sentence(text, self._evidence, question=self.question, states=self._states)
+        verdict = judge_sentence(text, self._evidence, question=self.question, translate=self._translated)
         self.book.timings["check"] = self.book.timings.get("check", 0.0) + time.perf_counter() - started
         self.book.spans.append(
             Span(

@@ -23,7 +23,7 @@ _MADE = r"(?:提出|发明|发表|指出|证明|开发|设计|创立|创建|发�
 # A person or a group behind something: named before a verb of making, or called one.
 _PERSON = re.compile(
     rf"等人|等学者|团队|实验室|教授|博士|作者|et al|由[^，。；\n]{{2,24}}{_MADE}|[a-z]{{3,}}[^，。；\n]{{0,14}}{_MADE}"
-    r"|\b(?:proposed|invented|introduced|developed) by\b"
+    r"|\b(?:proposed|invented|introduced|developed) by\b|[a-z]{3,} ?& ?[a-z]{3,}"
 )
 _MANY = re.compile(
     r"\bhow (?:many|much)\s+(?P<noun>[a-z0-9 -]+?)"
@@ -73,17 +73,19 @@ def slots(question: str) -> list[Slot]:
     return [*found, *(Slot(_QUANTITY, words, NEAR_CHARS) for words in _numbers(folded) if words)]
 
 
-def unfilled(question: str, texts: Sequence[str]) -> float:
-    """The share of a question's slots that no text fills, 0 to 1; 0 for a question without slots.
+def unfilled(question: str, texts: Sequence[str]) -> float | None:
+    """The share of a question's slots that no text fills, 0 to 1; None for a question without slots.
 
-    Words cannot be compared across languages, so an English question over Chinese texts has no slots.
+    Words cannot be compared across languages: an English question's slot is filled by any number, year or person in
+    a Chinese text.
     """
     folded = [fold(text) for text in texts]
-    if is_foreign(question, folded):
-        return 0.0
     asked = slots(question)
-    empty = [slot for slot in asked if not any(slot.is_filled(text) for text in folded)]
-    return len(empty) / len(asked) if asked else 0.0
+    if is_foreign(question, folded):
+        empty = [slot for slot in asked if not any(slot.filler.search(text) for text in folded)]
+    else:
+        empty = [slot for slot in asked if not any(slot.is_filled(text) for text in folded)]
+    return len(empty) / len(asked) if asked else None
 
 
 def _numbers(folded: str) -> Iterator[tuple[str, ...]]:

@@ -3,7 +3,7 @@
 The sections are the system text, the user text, and one or more tails: requests that follow the same user
 text, so that their prompts share the longest possible prefix and the engine reads the notes only once.
 
-Placeholders are ``{passages}``, ``{question}`` and, in a tail, ``{answer}``. They are filled in one pass, so nothing
+Placeholders are ``{passages}``, ``{question}``, ``{answer}`` and ``{terms}``. They are filled in one pass, so nothing
 inside a note, a question or an answer is ever taken for a placeholder, and delimiters inside them are neutralised.
 """
 
@@ -17,7 +17,7 @@ from importlib import resources
 from rag.types import Message, Passage, Role
 
 _DIVIDER = "\n=====\n"
-_PLACEHOLDER = re.compile(r"\{(passages|question|answer)\}")
+_PLACEHOLDER = re.compile(r"\{(passages|question|answer|terms)\}")
 # What could close a block of notes, open another one or imitate a chat template.
 _DELIMITER = re.compile(r"<(?=\s*/?\s*(?:笔记|notes?\b|\|))", re.IGNORECASE)
 
@@ -26,8 +26,7 @@ class Tail(IntEnum):
     """Which request follows the user text."""
 
     ANSWER = 2
-    SUPPORT = 3
-    VERIFY = 4
+    VERIFY = 3
 
 
 @cache
@@ -47,6 +46,11 @@ def fill(name: str, language: str, values: Mapping[str, str], tail: Tail = Tail.
     parts = sections(name, language)
     user, request = (_PLACEHOLDER.sub(lambda match: values[match.group(1)], part) for part in (parts[1], parts[tail]))
     return Message(Role.SYSTEM, parts[0]), Message(Role.USER, f"{user}\n\n{request}")
+
+
+def translation(sentence: str, terms: Sequence[str]) -> tuple[Message, ...]:
+    """The messages that ask for an English sentence in Chinese, with the given terms left in English."""
+    return fill("translation", "zh", {"answer": defuse(sentence), "terms": "、".join(terms) or "无"})
 
 
 def render_passages(passages: Sequence[Passage]) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rag.evidence import Features, cite, features, union
 from rag.names import Names, key_of
-from rag.orders import gives_orders
+from rag.orders import is_prose
 from rag.text import fold, split_sentences
 from rag.types import Citation, Passage, Sentence, Support
 
@@ -25,6 +25,8 @@ MAX_SAID = 0.8
 # What lies so much further from the question than the best window has little to do with it. On the dev questions
 # nothing was lost at 0.3, one answer of 90 at 0.2 and four at 0.1.
 MAX_BEHIND = 0.3
+# Shorter pieces of a window say nothing alone.
+MIN_QUOTE_CHARS = 8
 # Longer windows are one endless line (a table, code): no quotation.
 MAX_QUOTE_CHARS = 400
 
@@ -66,17 +68,29 @@ def quotes(question: str, passages: Sequence[Passage]) -> list[Quote]:
     return sorted((q for q in found if len(q.text) <= MAX_QUOTE_CHARS), key=lambda q: (-q.score, q.passage.rank))
 
 
-def worth_quoting(candidates: Sequence[Quote], sentences: Sequence[Sentence], question: str) -> list[Quote]:
+def worth_quoting(candidates: Sequence[Quote], said: str, question: str) -> list[Quote]:
     """Those that are not far behind the best; before them the best one of an entry that only the answer names.
 
     The second step of a two-step question lies far from its words: what the named thing is stands in its own entry.
     """
     names = Names(fold(name) for quote in candidates for name in quote.passage.names)
-    said = "\n".join(fold(sentence.text) for sentence in sentences)
-    fresh = {match.key for match in names.every(said)} - {match.key for match in names.every(fold(question))}
+    fresh = {match.key for match in names.every(fold(said))} - {match.key for match in names.every(fold(question))}
     explains = [quote for quote in candidates if fresh & {key_of(fold(name)) for name in quote.passage.names}][:1]
     near = [quote for quote in candidates if quote.score >= candidates[0].score - MAX_BEHIND]
     return [*explains, *(quote for quote in near if quote not in explains)]
+
+
+def around(cited: Sequence[Citation], candidates: Sequence[Quote], passages: Sequence[Passage]) -> Iterator[Quote]:
+    """For each cited place, the best window that holds it, or the place alone; not for headings."""
+    for citation in cited:
+        if _HEADING_MARKS.match(citation.quote):
+            continue
+        passage = next(passage for passage in passages if passage.chunk_id == citation.chunk_id)
+        alone = Quote(passage, citation.start, citation.end, 0.0)
+        windows = (
+            q for q in candidates if q.passage is passage and q.start <= citation.start and citation.end <= q.end
+        )
+        yield next(windows, alone)
 
 
 def unsaid(candidates: Sequence[Quote], sentences: Sequence[Sentence], count: int) -> list[Quote]:
@@ -94,14 +108,16 @@ def unsaid(candidates: Sequence[Quote], sentences: Sequence[Sentence], count: in
 
 
 def _parts(passage: Passage) -> Iterator[tuple[int, int, float]]:
-    """The parts that met the question; of one that gives orders, its other sentences."""
+    """The parts that met the question; of one that is not all prose, the sentences that are."""
     for part in passage.focus:
         text = passage.text[part.start - passage.start : part.end - passage.start]
-        if not gives_orders(text):
+        sentences = split_sentences(text)
+        prose = [(start, end) for start, end in sentences if is_prose(text[start:end])]
+        if len(prose) == len(sentences):
             yield part.start, part.end, part.score
             continue
-        for start, end in split_sentences(text):
-            if not gives_orders(text[start:end]):
+        for start, end in prose:
+            if end - start >= MIN_QUOTE_CHARS:
                 yield part.start + start, part.start + end, part.score
 
 

@@ -93,7 +93,7 @@ class GenerationSettings(Section):
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     seed: int = 0
     max_tokens: Annotated[int, Field(ge=1, le=8192)] = 320
-    answer_threshold: Fraction = 0.5
+    answer_threshold: Fraction = 0.4
     quotes: Annotated[int, Field(ge=0, le=10)] = 3
     context_weight: Annotated[float, Field(ge=0, le=2)] = 0.0
 

@@ -11,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rag.asked import unfilled
+from rag.drafts import draft_sentences
 from rag.evidence import EvidenceSentence, units_beyond
 from rag.names import is_misspelt
-from rag.support import draft_sentences, judge_sentence
+from rag.support import Translator, judge_sentence
 from rag.text import detect_language, fold
 from rag.types import Passage
 
@@ -30,10 +31,11 @@ class Signals:
 
     verified: log-odds of its yes to "is this answer backed by the notes, and does it answer the question".
     similarity: cosine of the question and what is nearest to it in the passages, -1 to 1.
-    unfilled: share of the asked years, people and numbers that no passage holds (rag.asked).
+    unfilled: share of the asked years, people and numbers that nothing holds which the draft leans on (rag.asked).
     unknown: share of the question's names that no passage holds.
     supported: share of the draft's sentences that words alone find in the notes (rag.support).
-    added: how much the draft says beyond the question, 0 to 1, which ENOUGH_ADDED content units reach.
+    added: how much the draft says beyond the question, 0 to 1, which ENOUGH_ADDED content units reach; 1 when all of
+        the asked years, people and numbers are there, however short it is.
     english: 1 for an English question; the model's odds are lower there.
     """
 
@@ -51,15 +53,15 @@ class Signals:
 
 
 # Fitted; see the module's docstring.
-BIAS = -10.297
+BIAS = -9.153
 WEIGHTS = {
-    "verified": 2.080,
-    "similarity": 7.125,
-    "unfilled": -2.225,
-    "unknown": -6.280,
-    "supported": 1.704,
-    "added": 2.584,
-    "english": 2.389,
+    "verified": 1.692,
+    "similarity": 9.008,
+    "unfilled": -3.161,
+    "unknown": -7.410,
+    "supported": 1.875,
+    "added": 1.743,
+    "english": 1.415,
 }
 
 
@@ -69,16 +71,26 @@ def signals(
     passages: Sequence[Passage],
     evidence: Sequence[EvidenceSentence],
     verified: float,
+    translate: Translator | None = None,
 ) -> Signals:
-    """Gather the signals; ``verified`` is the model's probability that the draft is backed and answers."""
+    """Gather the signals.
+
+    ``verified``: the model's probability that the draft is backed and answers. ``translate``: see ``judge_sentence``.
+    """
     texts = [" ".join((*passage.path, *passage.aliases, passage.text)) for passage in passages]
+    verdicts = [
+        judge_sentence(text, evidence, question=question, translate=translate)
+        for text in draft_sentences(draft, question)
+    ]
+    backed = [verdict for verdict in verdicts if verdict.supported or verdict.is_near]
+    empty = unfilled(question, [citation.quote for verdict in backed for citation in verdict.citations])
     return Signals(
         verified=log_odds(verified),
         similarity=max((part.score for passage in passages for part in passage.focus), default=0.0),
-        unfilled=unfilled(question, texts),
+        unfilled=empty or 0.0,
         unknown=_unknown(question, texts),
-        supported=_supported(draft, question, evidence),
-        added=_added(draft, question),
+        supported=len(backed) / max(len(verdicts), 1),
+        added=1.0 if empty == 0.0 else _added(draft, question),
         english=float(detect_language(question) == "en"),
     )
 
@@ -105,13 +117,6 @@ def _unknown(question: str, texts: Sequence[str]) -> float:
     read = fold("\n".join(texts))
     words = sorted(set(_LATIN.findall(read)))
     return sum(name not in read and not is_misspelt(name, words) for name in names) / max(len(names), 1)
-
-
-def _supported(draft: str, question: str, evidence: Sequence[EvidenceSentence]) -> float:
-    verdicts = [
-        judge_sentence(text, evidence, question=question).supported for text in draft_sentences(draft, question)
-    ]
-    return sum(verdicts) / max(len(verdicts), 1)
 
 
 def _added(draft: str, question: str) -> float:

@@ -1,16 +1,16 @@
 """Does the evidence hold what a sentence says? Citations are attached here, never taken from the model.
 
 What a sentence adds to the question is aligned to the evidence sentences that cover most of its content
-units (greedy set cover). It is supported when enough of it is covered, every number and every name in it
-stands in the evidence, and nothing is negated that the evidence asserts. Where words cannot decide (an English
-sentence over Chinese notes, a loose paraphrase) a ``Verifier`` may: a one-token verdict of a model.
+units (greedy set cover). It is supported when enough of it is covered, in each of its clauses, every number and every
+name in it stands in the evidence, and nothing is negated that the evidence asserts. An English sentence over Chinese
+notes is first put into their language by a ``Translator``: the model turns the words, the check is the same.
 """
 
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
+from rag.clauses import least_carried, misplaced
 from rag.evidence import (
     EvidenceSentence,
     Features,
@@ -19,99 +19,55 @@ from rag.evidence import (
     to_citation,
     union,
     units_beyond,
-    without_repeats,
 )
 from rag.names import Names, is_misspelt, key_of
-from rag.text import fold, split_sentences
+from rag.orders import is_prose
+from rag.text import fold
 from rag.types import Citation
 
-# Probability that the passages of the prompt state a sentence.
-Verifier = Callable[[str], float]
+# From a sentence, and the words to leave as they are, to the sentence in the notes' language.
+Translator = Callable[[str, Sequence[str]], str]
 
 # At least this share of what a sentence adds to the question must stand in what it cites, headings included.
 MIN_COVERAGE = 0.55
-# Below MIN_COVERAGE but above this share a model may still vouch for a paraphrase in the same language.
-MIN_PARAPHRASE = 0.35
+# The same for each clause of a sentence, the words of the question included.
+MIN_CLAUSE = 0.6
 # A further citation must add at least this share of the sentence's units, and more, or a number or name, when it is
 # another passage: a second source that only shares common words is noise to whoever checks it.
 MIN_GAIN = 0.12
 MIN_PASSAGE_GAIN = 0.25
 MAX_CITATIONS = 3
-# A clause belongs to the preamble when at most this share of it, and no name or number, does not stand in the question.
-MAX_NEW_IN_PREAMBLE = 0.1
+# A name answers a description when at least this share of what was added is the heading of one entry.
+MIN_NAMED = 0.6
 # Below this share of the question in what is cited, the question describes the thing in words of its own.
 MIN_DESCRIBED = 0.3
 # An entry that is named as the answer to a description must lie this near to the question (difference of cosines to the
 # nearest passage). On 15 dev answers right names were at most 0.054 away, half of the wrong ones more.
 MAX_NAME_DISTANCE = 0.055
-MIN_STATED = 0.6
-MIN_FOREIGN_STATED = 0.7
 
-# A marker as a model types it: [1], 【1、2】, (note 1); only where a clause ends, so that an array [0, 1] survives.
-_MARKER = re.compile(
-    r"\s*(?:[\[【〔](?:笔记|note)?\s*\d{1,2}(?:\s*[,，、]\s*\d{1,2})*[\]】〕]|[(（](?:笔记|note)\s*\d{1,2}[)）])"
-    r"(?=\s*(?:[。，；！？.,;!?\[【]|$))",
-    re.IGNORECASE,
-)
 _CLAUSE = re.compile(r"[，,；;。？?！!]")
-_LATE_MARKER = re.compile(r"^\s*[\[【〔]\d{1,2}[\]】〕]\s*")
-# Where a clause ends; not inside numbers, brackets or code.
-_PREAMBLE = re.compile(r"[，；：]\s*|[,;:]\s+(?=[^\W\d])")
-_OPEN_BRACKET = re.compile(r"[(（\[{]")
-_CLOSED_BRACKET = re.compile(r"[)）\]}]")
 _ASKS = re.compile(
     r"多少|多大|多久|多长|几[个种层次条位]|什么|哪|谁|怎么|如何|为什么|为何|\b(?:what|which|who|when|where|why|how)\b"
 )
-_REFERENCE_TALK = re.compile(
-    r"^(?:根据|依据|按照)?(?:上面的|上述|给出的|提供的)?(?:笔记|资料|notes?)(?:中|里)?[,，:：]?\s*"
-)
+# An original word that a translator puts in brackets behind its own: "检查点（checkpoint）".
+_GLOSS = re.compile(r"(?<=[\u3400-\u9fff])\s*[(（][A-Za-z][A-Za-z -]*[)）]")
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a sentence is supported, by which citations, and why not otherwise."""
+    """Whether a sentence is supported, by which citations, and why not otherwise.
+
+    ``is_near`` says that it is about what it cites, but says it in words of its own: what is cited may well be the
+    answer, while the sentence itself is not shown to follow from it.
+    ``is_name`` says that it gives the name of an entry as the answer to a description that the entry lies near to.
+    """
 
     supported: bool
     citations: tuple[Citation, ...]
     coverage: float
     reason: str = ""
-
-
-def clean_sentence(text: str) -> str:
-    """A sentence as the model wrote it, without typed markers and without "according to the notes".
-
-    A marker behind a full stop ("….[1] Next") stands at the beginning of the sentence after it.
-    """
-    return _REFERENCE_TALK.sub("", _MARKER.sub("", _LATE_MARKER.sub("", text)).strip()).strip()
-
-
-def draft_sentences(draft: str, question: str) -> list[str]:
-    """What a model wrote, a sentence at a time, each cleaned and with the answer first, none twice."""
-    cleaned = (clean_sentence(draft[start:end]) for start, end in split_sentences(draft))
-    return list(dict.fromkeys(without_preamble(text, question) for text in cleaned if text))
-
-
-def without_preamble(text: str, question: str) -> str:
-    """A sentence without the clauses at its beginning that only repeat the question: the answer comes first."""
-    ends = (match.end() for match in _PREAMBLE.finditer(text))
-    whole = [end for end in ends if _is_whole(text[:end])]
-    for start, end in pairwise([0, *whole]):
-        if not _is_repeated(text[start:end], question):
-            return text[start:]
-    return text[whole[-1] :] if whole else text
-
-
-def _is_whole(text: str) -> bool:
-    """Whether a text opens no bracket and no code that it does not close."""
-    return len(_OPEN_BRACKET.findall(text)) == len(_CLOSED_BRACKET.findall(text)) and text.count("`") % 2 == 0
-
-
-def _is_repeated(clause: str, question: str) -> bool:
-    """Whether a clause says nothing beyond the question. One without content may turn it around ("不是，")."""
-    said, new = features(clause).units, features(without_repeats(clause, question))
-    fresh = new.units - features(question).units
-    named = (new.latin | new.numbers) & fresh
-    return bool(said) and not named and len(fresh) <= MAX_NEW_IN_PREAMBLE * len(said)
+    is_near: bool = False
+    is_name: bool = False
 
 
 def without_rivals(text: str, question: str, evidence: Sequence[EvidenceSentence]) -> Sequence[EvidenceSentence]:
@@ -154,7 +110,7 @@ def judge_sentence(
     evidence: Sequence[EvidenceSentence],
     *,
     question: str,
-    states: Verifier | None = None,
+    translate: Translator | None = None,
 ) -> Verdict:
     """Decide whether ``text`` is supported by ``evidence`` and cite the sentences that support it.
 
@@ -164,19 +120,20 @@ def judge_sentence(
         text: one sentence, cleaned.
         evidence: the sentences of the passages that were in the prompt.
         question: what was asked.
-        states: asked where words cannot decide; without it such sentences are not supported.
+        translate: for an English sentence over Chinese notes; without it they only have names and numbers in common.
     """
+    if not is_prose(text):
+        return Verdict(False, (), 0.0, "no sentence that could be an answer")
     if _repeats(text, question):
         return Verdict(False, (), 0.0, "repeats the question")
     evidence = without_rivals(text, question, evidence)
     claim = features(text)
-    asked = features(question)
     novel = units_beyond(text, question) or claim.units
     if not novel:
         return Verdict(False, (), 0.0, "says nothing")
-    if states is not None and is_foreign(text, (sentence.text for sentence in evidence)):
-        return _across_languages(text, claim, evidence, asked, states)
-    return _in_words(text, novel, evidence, asked, states)
+    if translate is not None and is_foreign(text, (sentence.text for sentence in evidence)):
+        return _across_languages(text, claim, evidence, question, translate)
+    return _in_words(text, novel, evidence, question)
 
 
 def _repeats(text: str, question: str) -> bool:
@@ -186,31 +143,42 @@ def _repeats(text: str, question: str) -> bool:
     return folded.endswith("?") or any(_ASKS.search(clause) and clause in source for clause in clauses)
 
 
-def _in_words(
+def _in_words(text: str, novel: frozenset[str], evidence: Sequence[EvidenceSentence], question: str) -> Verdict:
+    """A sentence over notes in its own language: what is new must stand there in nearly the same words."""
+    cited = align(novel, features(text), evidence)
+    asked = features(question)
+    entry = _named_entry(novel, cited, evidence, asked) if cited else []
+    if entry and not _contradiction(text, cited, asked, evidence):
+        return _named(entry, cited, evidence, asked)
+    return _stated(text, novel, cited, evidence, question)
+
+
+def _stated(
     text: str,
     novel: frozenset[str],
+    cited: Sequence[EvidenceSentence],
     evidence: Sequence[EvidenceSentence],
-    question: Features,
-    states: Verifier | None,
+    question: str,
 ) -> Verdict:
-    """A sentence over notes in its own language: what is new must stand there in nearly the same words."""
-    claim = features(text)
-    cited = align(novel, claim, evidence)
+    """Whether what is cited states a sentence."""
     if not cited:
         return Verdict(False, (), 0.0, "nothing in the notes resembles it")
     share = len(novel & frozenset().union(*(s.units for s in cited))) / len(novel)
-    citations = tuple(to_citation(sentence) for sentence in cited)
-    if reason := _contradiction(claim, cited, question, evidence):
+    if reason := _contradiction(text, cited, features(question), evidence):
         return Verdict(False, (), share, reason)
-    if entry := _named_entry(novel, cited, evidence, question):
-        return _named(entry, evidence, question, share)
-    if share >= MIN_COVERAGE:
-        return Verdict(True, citations, share)
-    if states is not None and share >= MIN_PARAPHRASE:
-        probability = states(text)
-        if probability >= MIN_STATED:
-            return Verdict(True, citations, share, f"stated ({probability:.2f})")
-    return Verdict(False, (), share, "not covered by the notes")
+    if share < MIN_COVERAGE:
+        return Verdict(False, (), share, "not covered by the notes")
+    reason = _weakness(text, question, cited)
+    return Verdict(not reason, tuple(map(to_citation, cited)), share, reason, is_near=bool(reason))
+
+
+def _weakness(text: str, question: str, cited: Sequence[EvidenceSentence]) -> str:
+    """Which part of a sentence does not follow from what it cites, or an empty string."""
+    if moved := misplaced(text, cited):
+        return f"at another place in the notes: {', '.join(sorted(moved))}"
+    if (least := least_carried(text, question, cited)) < MIN_CLAUSE:
+        return f"one part is not covered by the notes ({least:.2f})"
+    return ""
 
 
 def _named_entry(
@@ -220,34 +188,35 @@ def _named_entry(
     described = frozenset().union(*(s.features.units for s in cited)) & question.units
     if len(described) >= MIN_DESCRIBED * len(question.units):
         return []
-    return [sentence for sentence in evidence if novel <= sentence.title.units]
+    return [e for e in evidence if e.passage.entry and len(novel & e.title.units) >= MIN_NAMED * len(novel)]
 
 
 def _named(
-    entry: Sequence[EvidenceSentence], evidence: Sequence[EvidenceSentence], question: Features, share: float
+    entry: Sequence[EvidenceSentence],
+    cited: Sequence[EvidenceSentence],
+    evidence: Sequence[EvidenceSentence],
+    question: Features,
 ) -> Verdict:
     """A name answers a description that its entry meets: what is cited is the sentence of the entry nearest to it."""
     best = max(entry, key=lambda s: (_nearness(s), len(question.units & s.features.units), len(s.text)))
     if max(map(_nearness, evidence)) - _nearness(best) > MAX_NAME_DISTANCE:
-        return Verdict(False, (), share, "another entry lies nearer to the description")
-    return Verdict(True, (to_citation(best),), share)
+        reason = "another entry lies nearer to the description"
+        return Verdict(False, tuple(map(to_citation, cited)), 1.0, reason, is_near=True)
+    return Verdict(True, (to_citation(best),), 1.0, is_name=True)
 
 
 def _across_languages(
-    text: str, claim: Features, evidence: Sequence[EvidenceSentence], question: Features, states: Verifier
+    text: str, claim: Features, evidence: Sequence[EvidenceSentence], question: str, translate: Translator
 ) -> Verdict:
-    """An English sentence over Chinese notes: one passage must hold its numbers, and the model must vouch for it.
-
-    What is cited shares most names and numbers with it; among equals it lies nearest to the question.
-    """
-    best = max(evidence, key=lambda s: (len(claim.units & s.units), _nearness(s), -s.passage.rank))
-    stated = union(s.features for s in evidence if s.passage.rank == best.passage.rank)
-    if invented := claim.numbers - stated.numbers - question.numbers:
-        return Verdict(False, (), 0.0, f"number not in the notes: {', '.join(sorted(invented))}")
-    probability = states(text)
-    if probability < MIN_FOREIGN_STATED:
-        return Verdict(False, (), probability, "not stated by the notes")
-    return Verdict(True, (to_citation(best),), probability, f"stated ({probability:.2f})")
+    """An English sentence over Chinese notes, judged in their words; the terms that the notes write in English stay."""
+    known = union(part for sentence in evidence for part in (sentence.features, sentence.title))
+    translated = _GLOSS.sub("", translate(text, sorted(claim.latin & known.latin)))
+    if lost := claim.numbers - features(translated).numbers:
+        return Verdict(False, (), 0.0, f"number lost in translation: {', '.join(sorted(lost))}")
+    novel = units_beyond(translated, question)
+    if not novel:
+        return Verdict(False, (), 0.0, "says nothing")
+    return _stated(translated, novel, align(novel, features(translated), evidence), evidence, question)
 
 
 def _nearness(sentence: EvidenceSentence) -> float:
@@ -257,12 +226,13 @@ def _nearness(sentence: EvidenceSentence) -> float:
 
 
 def _contradiction(
-    claim: Features, cited: Sequence[EvidenceSentence], question: Features, evidence: Sequence[EvidenceSentence]
+    text: str, cited: Sequence[EvidenceSentence], question: Features, evidence: Sequence[EvidenceSentence]
 ) -> str:
-    """Why the claim cannot follow from what it cites, or an empty string.
+    """Why a sentence cannot follow from what it cites, or an empty string.
 
     Names may stand elsewhere in the passages that are cited; that the question names something is no evidence of it.
     """
+    claim = features(text)
     stated = union(part for sentence in cited for part in (sentence.features, sentence.title))
     ranks = {sentence.passage.rank for sentence in cited}
     named = union(s.features for s in evidence if s.passage.rank in ranks)

@@ -13,12 +13,13 @@ from itertools import zip_longest
 from agents import notes, prompt_files
 from agents.run import Limits, Meter, Outcome, Progress, Result, failure
 from rag import phrases
+from rag.drafts import clean_sentence
 from rag.errors import MingbaiError, UsageError
 from rag.evidence import evidence_sentences
 from rag.notebook import Notebook, check_question
 from rag.prompting import render_passages
 from rag.protocols import GenerationRequest
-from rag.support import clean_sentence, judge_sentence
+from rag.support import judge_sentence
 from rag.text import detect_language, is_meaningful, split_sentences
 from rag.types import Answer, Citation, Passage, State
 

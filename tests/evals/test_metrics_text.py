@@ -1,7 +1,7 @@
 from decimal import Decimal
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from evals import numerals, text
@@ -83,6 +83,7 @@ def test_plain_loses_nothing(value):
 
 
 @given(st.text(max_size=60))
+@example("0\r0")
 def test_normalise_never_fails_and_hides_no_case(written):
     found = text.normalise(written)
     assert found == text.normalise(written.replace("\u3000", " "))

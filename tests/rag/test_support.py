@@ -2,8 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from rag.drafts import clean_sentence, without_preamble
 from rag.evidence import evidence_sentences
-from rag.support import clean_sentence, judge_sentence, without_preamble
+from rag.support import judge_sentence
 from rag.types import Focus, Passage
 
 TEXT = (
@@ -28,9 +29,9 @@ def passage(text=TEXT, **changes):
     return Passage(**{**base, **changes})
 
 
-def judge(sentence, states=None, passages=None):
+def judge(sentence, translate=None, passages=None):
     passages = passages or [passage()]
-    return judge_sentence(sentence, evidence_sentences(passages), question="", states=states)
+    return judge_sentence(sentence, evidence_sentences(passages), question="", translate=translate)
 
 
 @pytest.mark.parametrize(
@@ -80,20 +81,20 @@ def test_a_turned_statement_is_caught():
     assert "negates" in verdict.reason
 
 
-def test_a_model_may_vouch_across_languages_but_not_for_a_wrong_number():
+def test_an_english_sentence_is_judged_by_its_translation_which_keeps_the_notes_terms():
     asked = []
 
-    def yes(sentence):
-        asked.append(sentence)
-        return 0.9
+    def translate(sentence, terms):
+        asked.append((sentence, list(terms)))
+        return "SpruceNet 不需要归一化层（norm layers）。"
 
-    verdict = judge("SpruceNet does not need normalisation layers.", yes)
+    verdict = judge("SpruceNet does not need normalisation layers.", translate)
     assert verdict.supported
-    assert "SpruceNet" in verdict.citations[0].quote
-    assert asked == ["SpruceNet does not need normalisation layers."]
-    assert not judge("SpruceNet has 49 layers.", yes).supported
-    assert len(asked) == 1
+    assert "不需要归一化层" in verdict.citations[0].quote
+    assert asked == [("SpruceNet does not need normalisation layers.", ["sprucenet"])]
     assert not judge("SpruceNet does not need normalisation layers.").supported
+    assert "lost" in judge("SpruceNet has 48 layers.", translate).reason
+    assert "49" in judge("SpruceNet has 49 layers.", lambda text, terms: "SpruceNet 共有 49 层。").reason
 
 
 @pytest.mark.parametrize(
@@ -153,7 +154,7 @@ def test_a_name_of_the_question_is_no_evidence_for_what_is_said_of_it():
 def test_another_passage_is_cited_only_when_it_adds_enough():
     first = passage("云杉网络由林望提出，训练时使用余弦退火与权重衰减，共有 48 层。")
     second = replace(passage("松树网络的推理很快，训练很久。"), rank=2, chunk_id="d")
-    verdict = judge("云杉网络由林望提出，使用余弦退火与权重衰减，推理快。", passages=[first, second])
+    verdict = judge("云杉网络由林望提出，训练时使用余弦退火与权重衰减。", passages=[first, second])
     assert {c.marker for c in verdict.citations} == {1}
     third = replace(passage("松树网络用知识蒸馏压缩词表，训练很久。"), rank=2, chunk_id="e")
     verdict = judge("云杉网络使用余弦退火；松树网络用知识蒸馏压缩词表。", passages=[first, third])
@@ -167,7 +168,9 @@ def test_a_name_answers_a_description_only_when_its_entry_is_near():
     right = judge_sentence("这一招叫石榴初始化。", evidence_sentences([near, far]), question=question)
     assert [c.quote for c in right.citations] == ["残差支路前的标量从零开始学习。"]
     wrong = judge_sentence("这一招叫桃花初始化。", evidence_sentences([near, far]), question=question)
+    assert right.is_name
     assert not wrong.supported
+    assert wrong.is_near
     assert "nearer" in wrong.reason
 
 
