@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 
 from agents.prompts import content
+from agents.prompts.choices import OF_ONE_SUBJECT
 from agents.prompts.lexicon import EXTRA_TEXT, exclusive_formats, opposite_tones
 from agents.prompts.special import is_compatible, same_case
 from agents.prompts.types import (
@@ -81,16 +82,18 @@ def clash(one: Rule, other: Rule) -> str:
 
 
 _CASES = frozenset({"upper case", "lower case"})
+_OF_A_THING = _CASES | OF_ONE_SUBJECT
 _CASE_WORDS = content.units(
-    "write put letters capital capitals upper lower case uppercase lowercase caps 大写 小写 字母 一律 全部"
+    "write put give show round letters capital capitals upper lower case uppercase lowercase caps whole number numbers "
+    "decimal decimals places 大写 小写 字母 一律 全部 保留 小数 整数 取整 两位 一位 三位 不要 使用"
 )
 
 
 def _are_cases_of_two_things(one: Rule, other: Rule) -> bool:
-    """Keywords in upper case and names in lower case are no contradiction."""
-    if not all(isinstance(rule.demand, Tone) and rule.demand.name in _CASES for rule in (one, other)):
+    """Keywords in upper case and names in lower case, prices with decimals and amounts without are no contradiction."""
+    if not all(isinstance(rule.demand, Tone) and rule.demand.name in _OF_A_THING for rule in (one, other)):
         return False
-    a, b = content.units(one.text) - _CASE_WORDS, content.units(other.text) - _CASE_WORDS
+    a, b = (content.units(rule.text) - _CASE_WORDS for rule in (one, other))
     return bool(a and b) and not a & b
 
 
@@ -114,6 +117,8 @@ def meets(one: Rule, other: Rule) -> bool:
     """Whether there is a case where both rules apply."""
     if one.target != other.target and not _spans_targets(one, other):
         return False
+    if one.target == other.target == "placed":
+        return False  # two parts of which only the order is known
     if _is_ban_of_fallback(one, other) or _is_ban_of_fallback(other, one):
         return not one.is_exception and not other.is_exception
     if same_case(one.condition, other.condition):
@@ -227,6 +232,9 @@ def _format_clash(a: Format, b: object) -> str:  # noqa: PLR0911 - one return pe
         return "format: a label, and a longer text" if too_long else ""
     if isinstance(b, Length) and not a.is_forbidden and a.name == "prose":
         return "format: one text, and several items" if b.unit is Unit.ITEMS and (b.low or 0) > 1 else ""
+    if isinstance(b, Content) and a.name == "label" and not a.is_forbidden:
+        is_more = b.concept in EXTRA_TEXT - {"extra"} and not b.is_forbidden and not b.is_permission
+        return "format: a label, and a text beside it" if is_more else ""
     if (
         isinstance(b, Content)
         and a.name in _DATA_FORMS

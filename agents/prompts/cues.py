@@ -18,7 +18,7 @@ SUBJECT = re.compile(
 )
 FORMAT_CUE = re.compile(
     r"(?:\b(?:as|in|into|to|return|output|respond|reply|answer|format(?:ted)?|use|using|give|write|produce|only|valid|single|one|be|is|generate|provide|emit|present|a|an|with|no|not|never|avoid|any|without|contain|or|and|than|plain|of|add|include|prefer|follow|render)|"
-    r"输出|返回|用|以|按|写成|给出|整理成|使用|为|是|一个|合法的?|有效的?|成|不要|禁止|任何|只|仅|严格|标准的?|采用|呈现|和|或|列成|做成|组织成|单个|必须|不得|出现|带|含|生成|提供|回复|回答|不|、|请|分|制作|的|嵌套|避免|放进|放到|放入|放在|置于|装在|存成|以下|下面|下述|the following|装进|转成|转换成|变成|填入|填进|整理为|存为|包成|里用|以标准)\s*$",
+    r"输出|返回|用|以|按|写成|给出|整理成|使用|为|是|一个|合法的?|有效的?|成|不要|禁止|任何|只|仅|严格|标准的?|采用|呈现|和|或|列成|做成|组织成|单个|必须|不得|出现|带|含|生成|提供|回复|回答|不|、|请|分|制作|的|嵌套|避免|写入|写进|放进|放到|放入|放在|置于|装在|存成|以下|下面|下述|the following|装进|转成|转换成|变成|填入|填进|整理为|存为|包成|里用|以标准)\s*$",
     re.IGNORECASE,
 )
 INPUT = re.compile(

@@ -4,6 +4,8 @@
 import re
 from collections.abc import Iterator, Mapping
 
+from agents.prompts.choices import CHOICES, excludes, is_second_order
+
 _LANGUAGES: Mapping[str, str] = {
     "zh": r"\b(?:Simplified |Traditional |Mandarin )?Chinese\b|\bMandarin\b|(?:简体|繁体)?中文|汉语|普通话|简体字?|繁体字?",
     "en": r"\b(?:American |British |plain )?English\b|英文|英语",
@@ -41,7 +43,7 @@ _FORMATS: Mapping[str, str] = {
     "plain": r"\bplain[- ]text\b|纯文本",
     "prose": r"\b(?:flowing |continuous |running )?prose\b|\b(?:a|one|single) (?:continuous |flowing |single )?paragraph\b|连贯的?(?:段落|文字)|自然段|散文|一段(?:连贯的?)?(?:话|文字|文本)|成段",
     "markdown": r"\bMarkdown\b(?! table)|(?<![A-Za-z])Markdown(?! ?表格)",
-    "label": r"\b(?:only|just) (?:the |a |one |that )?(?:label|category(?: name)?|one word|single word|class(?: name)?)\b|\b(?:one|a single) (?:word|label)\b|\bwith (?:the |a |one )?(?:label|category|class)(?: name)? (?:alone|only)\b|一个词|单个(?:词|标签)|只(?:输出|回答|给出)(?:类别|标签)",
+    "label": r"\b(?:yes or no|yes/no|true or false) only\b|\bonly (?:yes or no|[\"“']?yes[\"”']? or [\"“']?no[\"”']?)\b|只(?:能)?(?:回答|回复|输出|写)[“\"]?是[”\"]?(?:或|/|或者)[“\"]?(?:否|不是)[”\"]?|\b(?:only|just) (?:the |a |one |that )?(?:label|category(?: name)?|one word|single word|class(?: name)?)\b|\b(?:one|a single) (?:word|label)\b|\bwith (?:the |a |one )?(?:label|category|class)(?: name)? (?:alone|only)\b|一个词|单个(?:词|标签)|只(?:输出|回答|给出)(?:类别|标签)",
 }
 _FORMAT = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _FORMATS.items()}
 
@@ -79,7 +81,7 @@ TONES: Mapping[str, str] = {
     "serious": r"\b(?:serious|solemn|matter-of-fact)\b|严肃|庄重",
     "neutral": r"\b(?:neutral|objective|impartial|unbiased|dispassionate|sober|factual)(?:ly)?\b|中立|客观|不偏不倚",
     "persuasive": r"\b(?:persuasive(?:ly)?|enthusias(?:m|tic(?:ally)?)|promotional|excited|sales[- ]?y|emotional|opinionated|take (?:a |sides)|hype)\b|热情洋溢|煽动|有感染力|推销|带感情|情绪化|劝说|说服读者|倾向性|表明立场|强烈推荐",
-    "first person": r"\bfirst[- ]person\b|第一人称",
+    "first person": r"\bfirst[- ]person\b|第一人称|[\"“'](?:I|we|my|我们?)[\"”']",
     "second person": r"\bsecond[- ]person\b|第二人称",
     "third person": r"\bthird[- ]person\b|第三人称",
     "polite": r"\b(?:polite(?:ly)?|courteous|respectful(?:ly)?)\b|礼貌|客气|尊重",
@@ -93,17 +95,18 @@ TONES: Mapping[str, str] = {
     "dry": r"\b(?:dry|plain and factual|unadorned)\b|平实|朴实|平铺直叙|(?:不要?|禁止)(?:用|使用)?任何修辞",
     "technical": r"\b(?:(?:highly |dense |precise )?technical (?:terms?|language|vocabulary|terminology|jargon)|expert[- ]level|specialist (?:terms?|vocabulary|terminology)|(?:use|with|dense) jargon)\b|专业术语|行话|术语密集|专家(?:级|水平)|学术术语",
 }
-_TONE = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in TONES.items()}
+_TONE = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in {**TONES, **CHOICES}.items()}
 _OPPOSITE_TONES = (
     {"formal", "casual"}, {"formal", "humorous"}, {"serious", "humorous"}, {"serious", "casual"},
     {"first person", "third person"}, {"first person", "second person"}, {"second person", "third person"},
     {"neutral", "persuasive"}, {"polite", "blunt"}, {"friendly", "blunt"}, {"simple", "technical"}, {"simple", "elaborate"}, {"vivid", "dry"}, {"upper case", "lower case"},
+    {"neutral", "blunt"}, {"neutral", "humorous"},
 )  # fmt: skip
 
 
 def opposite_tones(one: str, other: str) -> bool:
     """Whether two manners exclude each other."""
-    return {one, other} in _OPPOSITE_TONES
+    return {one, other} in _OPPOSITE_TONES or excludes(one, other)
 
 
 CONCEPTS: Mapping[str, str] = {
@@ -125,7 +128,7 @@ CONCEPTS: Mapping[str, str] = {
     "example": r"\bexamples?\b|\bfor instance\b|举例|例子|例句|实例|示例",
     "analogy": r"\banalog(?:y|ies)\b|\bmetaphors?\b|比喻|类比|打比方",
     "exclamation": r"\bexclamation (?:marks?|points?)\b|感叹号|叹号",
-    "abbreviation": r"\b(?:abbreviations?|acronyms?|contractions?)\b|缩写|简称",
+    "abbreviation": r"\b(?:abbreviat(?:e[sd]?|ing|ions?)|acronyms?|contractions?)\b|缩写|简称",
     "parentheses": r"\b(?:parenthes[ie]s|brackets?)\b|括号",
     "summary": r"\b(?:one-line |short |brief |final |closing )?summar(?:y|ies)\b|\btake-?aways?\b|\brecap\b|总结|小结|摘要|归纳",
     "repeat": r"\b(?:repeat|restate|rephrase|echo)(?:s|ing)? (?:the |their |back the )?(?:user'?s? )?(?:questions?|request|query)\b|(?:复述|重复|重述)(?:一遍)?(?:用户的?)?(?:问题|提问|题目|原题)",
@@ -137,11 +140,11 @@ CONCEPTS: Mapping[str, str] = {
     "units": r"\bunits?\b|单位",
     "quote": r"\bquot(?:e|es|ations?|ing)\b|原句|原文引述|摘录|逐字",
     "price": r"\bpric(?:e|es|ing)\b|\bcosts?\b|\bdiscounts?\b|价格|报价|折扣|费用|优惠",
-    "names": r"\b(?:personal |real |customer(?:'s)? |user(?:'s)? |people'?s? )names?\b|人名|姓名|客户名|真名",
+    "names": r"\b(?:personal |real |customer(?:'s)? |user(?:'s)? |people'?s? |first |last |full |given )names?\b|人名|姓名|客户名|真名",
     "contact": r"\b(?:email addresses|phone numbers?|contact (?:details|information))\b|联系方式|电话(?:号码)?|邮箱",
     "steps": r"\bstep[- ]by[- ]step\b|\b(?:intermediate|working|calculation) steps?\b|\bsteps\b|步骤|逐步|一步一步|分步|计算过程",
     "extra": r"\bnothing (?:besides|beyond (?:it|that)|more)\b|\b(?:anything|nothing|no (?:other|extra|additional|further)|any (?:other|extra|additional|further)) ?(?:else|text|words?|content|output|commentary)?\b|\b(?:other|extra|additional|surrounding) (?:text|words|content|prose)\b|(?:其他|其它|额外|多余)(?:的)?(?:任何)?(?:内容|文字|文本|话|说明|字)|别的(?:内容|话|文字)?",
-    "passage": r"\b(?:add|append|attach|include|write|finish with|close with|end with|begin with|start with|open with) (?:a|an|one|two|some|a few|another)(?: \w+)? (?:paragraphs?|sentences?|notes?|remarks?)\b|(?:加上?|附上?|写上?|补上?|另写|再写)(?:一|几|两)小?[段句]",
+    "passage": r"\b(?:add|append|attach|include|write|finish with|close with|end with|begin with|start with|open with) (?:a|an|one|two|some|a few|another)(?: \w+)? (?:paragraphs?|sentences?|notes?|remarks?)\b|(?:加上?|附上?|写上|补上?|另写|再写)(?:一|几|两)小?[段句]",
     "code": r"\b(?:source |sample )?code(?! (?:fence|block))(?: snippets?| samples?| examples?)?\b|代码(?!块|围栏)(?:示例|片段)?",
     "title": r"\btitles?\b|题目|题名",
     "translation": r"\btranslat(?:e|es|ion|ions|ing)\b|译文|翻译",
@@ -150,6 +153,13 @@ CONCEPTS: Mapping[str, str] = {
     "definition": r"\bdefinitions?\b|\bdefine\b|定义",
     "warning": r"\b(?:safety )?warnings?\b|\bcaveats?\b|警告|警示|注意事项|风险提示",
     "recommendation": r"\brecommend\w*|推荐",
+    "dialogue": r"\bdialogues?\b|\bdirect speech\b|对话|对白",
+    "hashtag": r"\bhashtags?\b|话题标签",
+    "rhyme": r"\brhym(?:e[sd]?|ing)\b|押韵",
+    "quotation_marks": r"\bquotation marks?\b|引号",
+    "dash": r"\b(?:em[- ])?dash(?:es)?\b|破折号",
+    "ellipsis": r"\bellips[ie]s\b|省略号",
+    "competitor": r"\bcompetitors?\b|竞争对手|竞品",
     "semicolon": r"\bsemicolons?\b|分号",
     "date": r"\bdates?\b|日期",
     "markup_comment": r"\bcomments?\b|注释",
@@ -205,7 +215,7 @@ def formats_in(text: str) -> Iterator[tuple[str, int, int]]:
 
 def tones_in(text: str) -> Iterator[tuple[str, int, int]]:
     """Manners that a text names, as (name, start, end)."""
-    yield from _search(_TONE, text)
+    yield from (found for found in _search(_TONE, text) if not is_second_order(found[0], text))
 
 
 def concepts_in(text: str) -> Iterator[tuple[str, int, int]]:

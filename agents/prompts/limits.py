@@ -9,7 +9,7 @@ from agents.prompts.types import Content
 # "Use only the notes" and "give only the code" say what they leave out.
 _ONLY_SOURCES = re.compile(
     r"\b(?:only|solely|exclusively|alone|nothing but|strictly)\b[^,.]{0,40}\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?|provided|given)\b|"
-    r"\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?)\b[^,.]{0,12}\b(?:only|alone|exclusively)\b|\bstick (?:strictly |closely )?to the (?:notes?|contexts?|passages?|documents?|materials?|texts?)\b|"
+    r"\b(?:notes?|contexts?|passages?|documents?|materials?|texts?|sources?)\b[^,.]{0,12}\b(?:only|alone|exclusively)\b|\bstick (?:strictly |closely )?to the (?:\w+ )?(?:notes?|contexts?|passages?|documents?|materials?|texts?)\b|"
     r"(?:只|仅|严格|完全)(?:能|可|可以)?(?:来自|取自|根据|依据|依照|按照|基于|用|使用|参考|依靠|引用)[^，。]{0,10}(?:笔记|资料|材料|文档|原文|上下文|内容|段落|记录|文章)",
     re.IGNORECASE,
 )

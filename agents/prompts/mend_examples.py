@@ -21,6 +21,9 @@ from rag.text import detect_language, split_sentences
 MAX_PASSES = 6
 """One pass mends one broken rule; a turn that breaks more is written anew."""
 
+LABEL_WORDS = 2
+"""A reply of at most so many words is a label."""
+
 Pick = Callable[[str, Sequence[str]], str]
 """Which of some labels fits a user turn; "" where nobody can tell."""
 
@@ -128,10 +131,15 @@ def _in_field(turn: Turn, rule: Rule) -> str | None:
 def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
     text = turn.example.assistant
     n = things(text, demand.of) if demand.unit is Unit.ITEMS else count(text, demand.unit)
+    if demand.unit is Unit.ITEMS and demand.low is not None and n is not None and n < demand.low and not is_piece:
+        return _as_list(text, numbered=False, keep_last=_last_literal(turn.spec), low=demand.low)
     if demand.high is None or n is None or (n <= demand.high and not is_piece):
         return None
     if not is_piece:
         label = _short_label(turn)
+        if label is None and demand.unit is Unit.WORDS and demand.high <= LABEL_WORDS:
+            # Two words of a sentence say nothing: pick a label, or leave it.
+            return turn.pick(turn.example.user, _known_words(turn)) or None
         return label if label is not None else shortened(text, demand, is_hard=turn.is_hard)
     lines = []
     for line in text.split("\n"):
@@ -196,15 +204,17 @@ def _last_literal(spec: Spec) -> str:
     )
 
 
-def _as_list(text: str, *, numbered: bool, keep_last: str) -> str | None:
+def _as_list(text: str, *, numbered: bool, keep_last: str, low: int = 2) -> str | None:
     body = text.strip()
     tail = ""
     if keep_last and body.endswith(keep_last):
         body, tail = body.removesuffix(keep_last).rstrip(), "\n" + keep_last
     parts = [re.sub(r"^\s*(?:[-*+•]|\d+[.)、])\s*", "", body[a:b]) for a, b in split_sentences(body)]
     parts = [part for part in parts if part.strip()]
-    if len(parts) == 1:
-        parts = [part.strip() for part in re.split(r"\s+and\s+|，(?:并|而)?", parts[0]) if part.strip()]
+    if len(parts) < low:
+        parts = [
+            p.strip(" ,") for part in parts for p in re.split(r",?\s+and\s+|，(?:并|而)?|；|;", part) if p.strip(" ,")
+        ]
     return (
         "\n".join(f"{i}. {part}" if numbered else f"- {part}" for i, part in enumerate(parts, start=1)) + tail
         if parts
@@ -258,6 +268,9 @@ def _content(turn: Turn, demand: Content) -> str | None:
         return without(text, demand.concept)
     if demand.concept == "citation":
         return _cited(text, turn.example.user)
+    if demand.concept == "fence" and "```" not in text:
+        opened = next((found[0] for o in turn.others if (found := re.search(r"```[\w-]*", o.assistant))), "```")
+        return f"{opened}\n{text.strip()}\n```"
     return f"{text.rstrip()} 🙂" if demand.concept == "emoji" else None
 
 
@@ -273,6 +286,9 @@ def _literal(turn: Turn, demand: Content) -> str | None:
     text, words = turn.example.assistant, demand.concept
     if demand.is_forbidden:
         return re.sub(rf"\s*{re.escape(words)}", "", text, flags=re.IGNORECASE)
+    if demand.place == "start" and words.strip() in {"-", "*", "•"}:
+        listed = _as_list(text, numbered=False, keep_last="")
+        return listed.replace("- ", f"{words.strip()} ") if listed is not None else None
     if demand.place == "start":
         return (
             words + ("" if words.endswith(("：", "，", "。")) or detect_language(text) == "zh" else " ") + text.lstrip()

@@ -27,6 +27,7 @@ def optimize_prompt(  # noqa: PLR0913 - one parameter per choice
     *,
     generator: Generator | None = None,
     use_model: bool = True,
+    judge_rules: bool = False,
     limits: Limits = LIMITS,
     seed: int = 0,
     choose: Choose | None = None,
@@ -43,6 +44,8 @@ def optimize_prompt(  # noqa: PLR0913 - one parameter per choice
         examples: few-shot pairs, as ``Example`` or as mappings with ``user`` and ``assistant``.
         generator: the model for what rules cannot decide; the one of the settings when None, opened when first asked.
         use_model: False for the solver alone.
+        judge_rules: ask the model also about pairs of rules that the solver leaves open. Off by default: the 1.5B
+            model cannot tell them apart (docs/decisions/0015-what-the-small-model-is-asked.md).
         limits: model calls, tokens written, seconds.
         seed: of the model's second attempts.
         choose: asked which rule stays where nothing but their order decides; "" takes the default.
@@ -60,7 +63,9 @@ def optimize_prompt(  # noqa: PLR0913 - one parameter per choice
     started = perf_counter()
     with _model(generator, use_model) as model:
         meter = Meter(model, limits, cancel=cancel, progress=progress)
-        session = Session(prompt, turns, meter if use_model else None, seed=seed, choose=choose)
+        session = Session(
+            prompt, turns, meter if use_model else None, seed=seed, choose=choose, judge_rules=judge_rules
+        )
         return _run(session, meter, seed, started)
 
 

@@ -134,7 +134,7 @@ _PARTS: dict[str, str] = {
     "term": r"\b(?:technical |proper )?(?:terms?|names?|terminology|acronyms?|titles of (?:books|papers))\b|术语|专有名词|人名|缩写|专名|论文名",
     "key": r"\b(?:keys?|field names?|column names?|tags?)\b|键名?|字段名|列名",
     "value": r"\bvalues?\b|字段(?:的)?值|取值",
-    "piece": r"\b(?:each|every|per)\s+(?!(?:answer|reply|response|output|message|turn|time|question|request|case|day|single|announcement|summary|e?mail|letter|post|description|review|report|article|caption|story|tweet|essay|translation|note|title|headline|text|document|page)\b)\w+|\b(?:words|sentences|characters) each\b|\bcells?\b|单元格|"
+    "piece": r"\b(?:each|every|per)\s+(?!(?:\w+ )?(?:answer|reply|response|output|message|turn|time|question|request|case|day|single|announcement|summary|e?mail|letter|post|description|review|report|article|caption|story|tweet|essay|translation|note|title|headline|text|document|page)\b)\w+|\b(?:words|sentences|characters) each\b|\bcells?\b|单元格|"
     r"(?<!从)每(?!次|天|当|日)(?:一)?[个条句项点段行步名位种款张道处家本章节列格]?+(?!(?:回答|答案|回复|输出|问题|推送|消息|次|篇|封|则|份))[\u4e00-\u9fff]{0,4}|各(?:条|项|句|点|个)",
     "summary": r"\b(?:the |a |one-line |closing |final )?summary\b|摘要|总结|小结",
     "translation": r"\bthe translations?\b|译文",
@@ -162,6 +162,25 @@ _PIECE_AFTER = re.compile(
     r"\b(?:words|sentences|characters|lines)? ?each$|\beach[.。]?\s*$|\bapiece\b|\bper (?:bullet|item|line|sentence)\b",
     re.IGNORECASE,
 )
+
+
+_BEHIND = re.compile(
+    r"\b(?:after|below|underneath|at the (?:end|bottom|top)|finally)\b|之后|以后|后面|下面|末尾|结尾|最后",
+    re.IGNORECASE,
+)
+
+
+_GOES_ON = re.compile(
+    r"^\s*[,，;；]?\s*(?:再|然后|接着|随后|最后|(?:and )?then\b|followed by\b|(?:and )?finally\b)", re.IGNORECASE
+)
+
+
+def is_placed(told: str, rest: str) -> bool:
+    """Whether a clause speaks of one part, by what its sentence says before ("after the translation, …") and after it.
+
+    "Sum it up in one sentence, then list the tasks": what goes on with another part was about one.
+    """
+    return bool(_BEHIND.search(told) or _GOES_ON.match(rest))
 
 
 def field_in(clause: str) -> str:

@@ -24,7 +24,7 @@ _LITERALS = (
                        + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:结尾|结束|收尾|作结)"
                        + r"|(?:末尾|最后|结尾|文末|句末)[^“「\"，。]{0,14}" + _QUOTED.format("zh2"), re.IGNORECASE)),
     ("address", re.compile(r"\b(?:address|call|refer to)\b (?:the )?(?:users?|readers?|customers?|guests?|them)[^\"“.]{0,12}?" + _QUOTED.format("en")
-                           + r"|称呼[^“「\"，。]{0,8}(?:为|成|作)" + _QUOTED.format("zh") + r"|用" + _QUOTED.format("zh2") + r"来?称呼", re.IGNORECASE)),
+                           + r"|称呼[^“「\"，。]{0,8}(?:为|成|作|用)" + _QUOTED.format("zh") + r"|用" + _QUOTED.format("zh2") + r"来?称呼", re.IGNORECASE)),
     ("", re.compile(r"\b(?:use|say|write|mention|includ|contain|add|utter|insert|print|employ|us)(?:e|es|s|ing)?\b(?: the)?(?: exact)?(?: words?| phrases?| line| sentence| term| disclaimer| notice)?\s*" + _QUOTED.format("en")
                     + r"|(?:出现|使用|包含|写上|写出|加上|说|写|提到|带上|附上)[^“「\"，。]{0,6}" + _QUOTED.format("zh")
                     + r"|(?:the )?(?:words?|phrase) " + _QUOTED.format("en2"), re.IGNORECASE)),
@@ -74,6 +74,12 @@ def parse(prompt: str) -> list[Rule]:
                 target = target or (
                     subject if found.kind in (Kind.LENGTH, Kind.LANGUAGE) and clause.start > sentence.start else ""
                 )
+                if found.kind is Kind.LENGTH:
+                    told, rest = (
+                        sentence.text[: clause.start - sentence.start],
+                        sentence.text[clause.end - sentence.start :],
+                    )
+                    target = target or _headed(sentence.text) or ("placed" if polarity.is_placed(told, rest) else "")
                 subject = target if clause.start == sentence.start or not subject else subject
             if found.kind is Kind.FORMAT and not target.startswith("field:"):
                 target = polarity.place_in(clause.text)
@@ -82,6 +88,15 @@ def parse(prompt: str) -> list[Rule]:
                 seen.add((rule.start, rule.key))
                 rules.append(rule)
     return rules
+
+
+_HEAD = re.compile(r"^(?P<head>[A-Za-z\u4e00-\u9fff ]{2,20})[:：]")
+
+
+def _headed(text: str) -> str:
+    """The part that heads a sentence, as "title" in "Title: at most eight words", or ""."""
+    head = _HEAD.match(text)
+    return polarity.part_in(head["head"] + ":", len(head["head"]) + 1, frozenset()) if head else ""
 
 
 def _rule(sentence: Statement, clause: Clause, found: _Found, target: str, name: str) -> Rule:
@@ -277,13 +292,17 @@ _AROUND_BEFORE = re.compile(
 )
 
 
+# "Not too warm" forbids the excess, not the warmth.
+_TOO_MUCH = re.compile(r"(?:\b(?:too|overly|excessively|unduly)\s*|过分|过于|过度|太)$", re.IGNORECASE)
+
+
 def _tones(text: str, inherited: bool) -> Iterator[_Found]:
     named = list(tones_in(text))
     for name, start, end in named:
         if any(opposite_tones(name, other) for other, _, _ in named):
             continue  # "use the terms, and explain them in plain words" wants both
         said = polarity.polarity(text, start, end, inherited)
-        if said is not Polarity.MAY:
+        if said is not Polarity.MAY and not (said is Polarity.NOT and _TOO_MUCH.search(text[:start])):
             yield _Found(Kind.TONE, Tone(name, said is Polarity.NOT), start)
 
 

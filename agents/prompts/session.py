@@ -11,6 +11,7 @@ from agents.prompts.examples import Spec, broken_rules, example_findings, withou
 from agents.prompts.judge import Judge
 from agents.prompts.mend_examples import mend_turn
 from agents.prompts.mend_prompt import Choose, Mending, mend_prompt
+from agents.prompts.mend_subset import fallback_for, kept_part
 from agents.prompts.patches import apply, replace_turn
 from agents.prompts.rules import parse
 from agents.prompts.structured import format_findings
@@ -39,20 +40,29 @@ class Session:
     """
 
     def __init__(
-        self, prompt: str, examples: tuple[Example, ...], meter: Meter | None, *, seed: int, choose: Choose | None
+        self,
+        prompt: str,
+        examples: tuple[Example, ...],
+        meter: Meter | None,
+        *,
+        seed: int,
+        choose: Choose | None,
+        judge_rules: bool = False,
     ) -> None:
         self.prompt, self.examples = prompt, examples
         self._meter, self._seed, self._choose = meter, seed, choose
         self._judge = Judge(meter) if meter is not None else None
+        self._judges_rules = judge_rules
         self._lock = threading.Lock()
+        self._rewritten: dict[tuple[str, Example], str | None] = {}
         self.degraded: list[str] = []
 
     def contradiction_agent(self, prompt: str) -> tuple[list[Rule], list[Finding]]:
-        """The rules of a prompt, and those that contradict each other: the solver first, then the model."""
+        """The rules of a prompt, and those that contradict each other: the solver first, then, if asked, the model."""
         rules = parse(prompt)
         found = contradictions(rules)
         judge = self._judge
-        if judge is not None:
+        if judge is not None and self._judges_rules:
             found += self._asked(lambda: judge.contradictions(rules, found), [])
         return rules, found
 
@@ -98,15 +108,28 @@ class Session:
         first = next((e for e in examples[:index] if _same_question(e, examples[index])), None)
         if first is not None:
             return first.assistant, False
-        text = mend_turn(spec, examples, index, self._pick)
+        example = examples[index]
+        text = mend_turn(spec, examples, index, self._pick) or fallback_for(spec, example) or kept_part(spec, example)
         if text is not None:
             return text, False
-        meter = self._meter
-        if meter is not None:
-            written = self._asked(lambda: rewritten(spec, examples[index], prompt, meter, self._seed), None)
-            if written is not None:
-                return written, True
+        written = self._written(spec, examples, index, prompt)
+        if written is not None:
+            return written, True
         return mend_turn(spec, examples, index, self._pick, is_hard=True), False
+
+    def _written(self, spec: Spec, examples: list[Example], index: int, prompt: str) -> str | None:
+        """The turn as the model writes it; the same question is not asked again in the second round."""
+        meter, example = self._meter, examples[index]
+        if meter is None:
+            return None
+        asked = (prompt, example)
+        if asked not in self._rewritten:
+            others = [other for i, other in enumerate(examples) if i != index]
+            shown = next((other for other in others if not broken_rules(spec, other, 0)), None)
+            self._rewritten[asked] = self._asked(
+                lambda: rewritten(spec, example, prompt, meter, seed=self._seed, shown=shown), None
+            )
+        return self._rewritten[asked]
 
     def _pick(self, user: str, labels: Sequence[str]) -> str:
         judge = self._judge

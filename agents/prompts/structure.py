@@ -30,7 +30,7 @@ _COUNT = re.compile(
     re.IGNORECASE,
 )
 _TYPES: Mapping[str, str] = {
-    "array": r"\b(?:arrays?|lists?)\b|数组|列表",
+    "array": r"\b(?:(?:string|text|number|integer|object)s? )?(?:arrays?|lists?)\b|(?:字符串|文本|数字|整数|对象)?的?(?:数组|列表)",
     "integer": r"\b(?:integers?|whole numbers?)\b|整数",
     "number": r"\b(?:numbers?|floats?|decimals?|numeric)\b|数字|数值|小数|浮点",
     "boolean": r"\b(?:booleans?|true or false|true/false)\b|布尔|true 或 false|true或false",
@@ -248,6 +248,8 @@ def _count(match: re.Match[str]) -> int:
 
 
 def _describe(name: str, names: list[str], prose: str, templates: tuple[Template, ...], rules: list[Rule]) -> Field:
+    # "from 1 (can wait) to 5 (urgent)": what stands in brackets behind a number explains it.
+    prose = re.sub(r"(?<=\d)\s*[(（][^()（）\d]{1,30}[)）]", lambda match: " " * len(match[0]), prose)
     types: list[str] = []
     values: list[tuple[str, ...]] = []
     ranges: list[tuple[float, float]] = []

@@ -21,8 +21,12 @@ RETRY_TEMPERATURE = 0.7
 _NUMBER = re.compile(r"\d+(?:\.\d+)?")
 
 
-def rewritten(spec: Spec, example: Example, prompt: str, meter: Meter, seed: int) -> str | None:
+def rewritten(
+    spec: Spec, example: Example, prompt: str, meter: Meter, *, seed: int, shown: Example | None
+) -> str | None:
     """The assistant turn as the model corrects it, with no rule broken and no number made up; else None.
+
+    ``shown`` is a pair that keeps all rules, if there is one: a small model follows a form better than its description.
 
     Raises:
         LimitError, EngineError: the model could not be asked any more.
@@ -31,7 +35,7 @@ def rewritten(spec: Spec, example: Example, prompt: str, meter: Meter, seed: int
     for attempt in range(ATTEMPTS):
         found = broken_rules(spec, current, 0)
         request = GenerationRequest(
-            _messages(spec, example, prompt, found),
+            _messages(spec, example, prompt, found, shown),
             max_tokens=MAX_TOKENS,
             temperature=RETRY_TEMPERATURE if attempt else 0.0,
             seed=seed + attempt,
@@ -55,7 +59,9 @@ def adds_nothing(text: str, example: Example, prompt: str) -> bool:
     return set(_NUMBER.findall(re.sub(r"(?m)^\s*\d{1,2}[.)、]", "", text))) <= known
 
 
-def _messages(spec: Spec, example: Example, prompt: str, found: Sequence[Finding]) -> tuple[Message, Message]:
+def _messages(
+    spec: Spec, example: Example, prompt: str, found: Sequence[Finding], shown: Example | None
+) -> tuple[Message, Message]:
     parts = sections(PACKAGE, "rewrite", detect_language(prompt))
     values = {
         "rules": prompt.strip(),
@@ -63,6 +69,7 @@ def _messages(spec: Spec, example: Example, prompt: str, found: Sequence[Finding
         "reply": example.assistant,
         "problem": " ".join(one.detail for one in found),
         "hint": _hint(spec, example, found, parts),
+        "shown": fill(parts[5], {"user": shown.user, "reply": shown.assistant}) + "\n\n" if shown is not None else "",
     }
     return Message(Role.SYSTEM, parts[0]), Message(Role.USER, fill(parts[1], values))
 

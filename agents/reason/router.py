@@ -1,6 +1,6 @@
 """Which agent a question needs: decided by readable rules, and by one short verdict of the model where they are silent.
 
-Defaults follow measurements (docs/agents-reasoning.md): a famous method that did not help on them is not a default.
+The two defaults below are guesses until they are measured with the product's model (docs/agents-reasoning.md).
 """
 
 import re
@@ -32,7 +32,7 @@ class Route(StrEnum):
     REFUSE = "refuse"
 
 
-# Measured defaults, see docs/agents-reasoning.md.
+# Not measured yet, see docs/agents-reasoning.md.
 REASONING_METHOD = Method.ZERO_SHOT
 COMPARISON_ROUTE = Route.HOP
 # Names below this rarity stand in every other note and do not make a question one about the notes.

@@ -25,6 +25,9 @@ INDEX = Path(".mingbai/agents-index")
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many cases.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=0, help="Stop after so many; the same command goes on.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run file.")]
+Remember = Annotated[
+    Path | None, typer.Option("--remember", help="A file of replies; what it holds is not generated again.")
+]
 
 
 @app.command()
@@ -34,6 +37,7 @@ def cot(
     limit: Limit = None,
     seconds: Seconds = 1e9,
     out: Out = None,
+    remember: Remember = None,
 ) -> None:
     """Reasoning methods against direct answering on 64 questions."""
     from agents.reason import Method
@@ -43,7 +47,7 @@ def cot(
     chosen = [Method(name.strip()) for name in methods.split(",")]
     cases = load("reasoning.jsonl", ReasoningCase)[:limit]
     log = Log(out or RUNS / "agents-reasoning.jsonl")
-    with _models() as models:
+    with _models(remember=remember) as models:
         fill(log, reasoning.tasks(cases, chosen, models.generator), seconds=seconds, show=_show)
     _print(reasoning.tables(cases, log, chosen))
 
@@ -70,14 +74,14 @@ def memory(
 
 
 @app.command()
-def tools(*, limit: Limit = None, seconds: Seconds = 1e9, out: Out = None) -> None:
+def tools(*, limit: Limit = None, seconds: Seconds = 1e9, out: Out = None, remember: Remember = None) -> None:
     """The tool agent on 80 questions, over a few notes of which some carry planted instructions."""
     from evals.agents import tool_calls
     from evals.agents.log import Log, fill
 
     cases = load("tool_calls.jsonl", ToolCase)[:limit]
     log = Log(out or RUNS / "agents-tools.jsonl")
-    with _models(DATA / "notes", INDEX) as models:
+    with _models(DATA / "notes", INDEX, remember=remember) as models:
         fill(log, tool_calls.tasks(cases, models.notebook), seconds=seconds, show=_show)
     _print(tool_calls.tables(cases, log))
 
@@ -91,6 +95,7 @@ def hop(
     limit: Limit = None,
     seconds: Seconds = 1e9,
     out: Out = None,
+    remember: Remember = None,
 ) -> None:
     """Several hops against single-shot RCG on the comparison and multi-hop questions."""
     from evals.agents import hops
@@ -99,7 +104,7 @@ def hop(
 
     located = [c for c in locate(load_cases(cases), texts_under(notes)) if c.case.type in hops.TYPES][:limit]
     log = Log(out or RUNS / f"agents-hop-{cases.stem}.jsonl")
-    with _models(notes, index) as models:
+    with _models(notes, index, remember=remember) as models:
         fill(log, hops.tasks(located, models.notebook), seconds=seconds, show=_show)
     _print(hops.tables(located, log))
 
@@ -107,20 +112,23 @@ def hop(
 class Models:
     """The models and the notebook of a measurement, made at first use: a finished run loads nothing."""
 
-    def __init__(self, notes: Path | None, index: Path | None) -> None:
+    def __init__(self, notes: Path | None, index: Path | None, remember: Path | None) -> None:
         from rag.settings import load as load_settings
 
         self._settings = load_settings()
-        self._notes, self._index = notes, index
+        self._notes, self._index, self._remember = notes, index, remember
         self._generator: Generator | None = None
         self._embedder: Embedder | None = None
         self._notebook: Notebook | None = None
 
     def generator(self) -> "Generator":
-        """The generator of the settings."""
+        """The generator of the settings, which remembers its replies when there is a file for them."""
+        from evals.remembered import RememberedGenerator
         from rag import build
 
-        self._generator = self._generator or build.make_generator(self._settings)
+        if self._generator is None:
+            made = build.make_generator(self._settings)
+            self._generator = RememberedGenerator(made, self._remember) if self._remember else made
         return self._generator
 
     def embedder(self) -> "Embedder":
@@ -156,8 +164,8 @@ class Models:
 
 
 @contextmanager
-def _models(notes: Path | None = None, index: Path | None = None) -> Iterator[Models]:
-    models = Models(notes, index)
+def _models(notes: Path | None = None, index: Path | None = None, *, remember: Path | None = None) -> Iterator[Models]:
+    models = Models(notes, index, remember)
     try:
         yield models
     finally:

@@ -34,6 +34,9 @@ def prompts(
     seconds: Annotated[
         float, typer.Option("--seconds", min=0, help="Stop after so many; the same command goes on.")
     ] = 1e9,
+    remember: Annotated[
+        Path | None, typer.Option("--remember", help="A file of replies; what it holds is not generated again.")
+    ] = None,
 ) -> None:
     """Find and repair planted defects, and print what was found and what was repaired."""
     from evals.prompts.planted import load
@@ -45,15 +48,18 @@ def prompts(
         raise UsageError(f"Unknown system {unknown[0]!r}. Use: {', '.join(SYSTEMS)}.")
     cases = load(split)
     cases = cases[:: max(len(cases) // limit, 1)][:limit] if limit else cases
-    scores = [
-        score(name, cases, _outcomes(name, cases, out / f"{name}-{split}.jsonl", fresh=fresh, seconds=seconds))
-        for name in names
-    ]
+    scores = []
+    for name in names:
+        path = out / f"{name}-{split}.jsonl"
+        outcomes = _outcomes(name, cases, path, fresh=fresh, seconds=seconds, remember=remember)
+        scores.append(score(name, cases, outcomes))
     for table in tables(scores):
         typer.echo(table.markdown())
 
 
-def _outcomes(name: str, cases: "list[Planted]", path: Path, *, fresh: bool, seconds: float) -> "dict[str, Outcome]":
+def _outcomes(
+    name: str, cases: "list[Planted]", path: Path, *, fresh: bool, seconds: float, remember: Path | None
+) -> "dict[str, Outcome]":
     from evals.prompts.score import Outcome
     from evals.prompts.systems import opened
     from evals.records import from_plain
@@ -70,7 +76,7 @@ def _outcomes(name: str, cases: "list[Planted]", path: Path, *, fresh: bool, sec
     # In one random order, so that a run that was cut short is a sample of the split.
     left.sort(key=lambda case: hashlib.sha256(case.id.encode()).digest())
     if left:
-        with opened(name, load_settings()) as run, path.open("a", encoding="utf-8") as file:
+        with opened(name, load_settings(), remember) as run, path.open("a", encoding="utf-8") as file:
             started = time.perf_counter()
             for number, case in enumerate(left, start=1):
                 if time.perf_counter() - started > seconds:

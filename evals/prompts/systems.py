@@ -3,12 +3,14 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib import resources
+from pathlib import Path
 from time import perf_counter
 
 from agents import optimize_prompt
 from agents.prompt_files import fill
 from evals.prompts.planted import Planted
 from evals.prompts.score import TYPES, Outcome, Run, constant
+from evals.remembered import RememberedGenerator
 from rag.protocols import Generator
 from rag.settings import Settings
 from rag.text import detect_language
@@ -21,8 +23,8 @@ _THRESHOLD = 0.5
 
 
 @contextmanager
-def opened(system: str, settings: Settings) -> Iterator[Run]:
-    """A system as a function of a case; its model is closed at the end."""
+def opened(system: str, settings: Settings, remember: Path | None = None) -> Iterator[Run]:
+    """A system as a function of a case; its model is closed at the end. Replies in ``remember`` are not asked again."""
     if system in TRIVIAL:
         yield lambda case: constant([case], TRIVIAL[system])[case.id]
         return
@@ -31,7 +33,8 @@ def opened(system: str, settings: Settings) -> Iterator[Run]:
         return
     from rag.build import make_generator
 
-    generator = make_generator(settings)
+    made = make_generator(settings)
+    generator = RememberedGenerator(made, remember) if remember is not None else made
     try:
         yield (
             (lambda case: optimised(case, generator))

@@ -10,8 +10,12 @@ from agents.run import Outcome
 from agents.tools import ToolResult, calculate
 from agents.tools.base import Output, ToolCall
 from evals.agents import memory, reasoning, tool_calls
+from evals.agents.cli import Models
 from evals.agents.log import Log, fill
 from evals.agents.sets import DialogueCase, ReasoningCase, ToolCase, load
+from rag import build
+from rag.protocols import GenerationRequest
+from rag.types import Message, Role
 
 REASONING = load("reasoning.jsonl", ReasoningCase)
 DIALOGUES = load("dialogues.jsonl", DialogueCase)
@@ -131,3 +135,14 @@ def test_memory_is_measured_end_to_end(tmp_path):
     assert [row[0] for row in whole.rows] == ["last-n", "relevant-n", "hybrid"]
     assert [row[0] for row in differences.rows] == ["relevant-n", "hybrid"]
     assert all(int(row[-1]) <= 80 for row in whole.rows)
+
+
+def test_a_remembered_reply_is_not_asked_again(tmp_path, monkeypatch):
+    replies = iter(["4", "5"])
+    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator(next(replies)))
+    request = GenerationRequest((Message(Role.USER, "2 + 2?"),), max_tokens=4)
+    said = tmp_path / "said.jsonl"
+    for _ in range(2):
+        stream = Models(None, None, said).generator().generate(request)
+        assert "".join(stream) == "4"
+    assert len(said.read_text(encoding="utf-8").splitlines()) == 1

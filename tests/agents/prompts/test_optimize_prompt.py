@@ -80,8 +80,51 @@ class _Broken(FakeGenerator):
 
 def test_a_failing_model_is_a_degraded_result() -> None:
     prompt = "- Mention the weather of the city.\n- Describe the weather and the city history."
-    result = optimize_prompt(prompt, generator=_Broken())
+    result = optimize_prompt(prompt, generator=_Broken(), judge_rules=True)
     assert "no scores here" in result.degraded
+
+
+def test_pairs_of_rules_are_judged_only_when_asked() -> None:
+    prompt = "- Mention the weather of the city.\n- Describe the weather and the city history."
+    assert optimize_prompt(prompt, generator=_Broken()).cost.calls == 0
+
+
+@pytest.mark.parametrize(
+    ("prompt", "before", "after"),
+    [
+        ("Write at most two sentences. End with a question.", "It is red. It is big. It is old. Have you seen it?",
+         "It is red. Have you seen it?"),
+        ('Answer in English. If the text is silent, reply "Not in the notes."', "抱歉，没有。", "Not in the notes."),
+        ("Give three bullet points.", "It is red. It is big. It is old.", "- It is red.\n- It is big.\n- It is old."),
+        ("Write SQL. Put the query into a fenced code block.", "SELECT 1;", "```\nSELECT 1;\n```"),
+    ],
+)  # fmt: skip
+def test_a_turn_is_mended_without_a_model(prompt: str, before: str, after: str) -> None:
+    result = optimize_prompt(prompt, [Example("?", before)], use_model=False)
+    assert result.examples[0].assistant == after
+
+
+def test_data_is_never_cut_into_pieces() -> None:
+    prompt = 'Return JSON with the fields name and level. level is "low" or "high".'
+    reply = '[{"name": "Ann. And so on.", "level": "odd"}, {"name": "Bob. Too.", "level": "low"}]'
+    result = optimize_prompt(prompt, [Example("?", reply)], use_model=False)
+    assert result.examples[0].assistant == reply
+
+
+def test_the_writer_sees_a_sound_example() -> None:
+    examples = [
+        Example("What is a cat?", "It is a small animal."),
+        Example("What is it?", "它是一个模型，用来预测下一个词。"),
+    ]
+    asked: list[str] = []
+
+    class Spy(FakeGenerator):
+        def generate(self, request, cancel=None):
+            asked.append(request.messages[-1].text)
+            return super().generate(request, cancel)
+
+    optimize_prompt("Answer in English.", examples, generator=Spy("It is a model that predicts the next word."))
+    assert "It is a small animal." in asked[0]
 
 
 def test_a_limit_is_a_degraded_result() -> None:
