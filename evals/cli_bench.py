@@ -20,12 +20,14 @@ def bench(
         list[str] | None, typer.Option("--set", help="A setting, such as retrieval.k=8.", metavar="KEY=VALUE")
     ] = None,
 ) -> None:
-    """Measure this machine and print a table; a killed run continues with the next row."""
+    """Measure this machine, print a table, draw it beside the figures (.svg); a killed run continues."""
     from evals.bench.figures import BEGIN, END, Ledger, block
+    from evals.bench.plot import plot
     from evals.bench.run import ROWS, measure
     from evals.bench.scene import Scene
     from evals.report import rewrite_block
     from evals.session import settings_with
+    from rag.manifest import write_atomically
 
     ledger = Ledger(out)
     names = [name.strip() for name in rows.split(",") if name.strip()] or list(ROWS)
@@ -39,5 +41,7 @@ def bench(
     measured = measure(names, ledger, lambda: Scene(notes, settings_with(tuple(overrides or ())), say), say)
     text = block(measured, f"`{notes.name}`")
     typer.echo(text)
+    if picture := plot(measured):
+        write_atomically(out.with_suffix(".svg"), picture)
     if readme is not None:
         rewrite_block(readme, (BEGIN, END), text)

@@ -20,7 +20,7 @@ from rag.drafts import draft_sentences
 from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
 from rag.orders import gives_orders
-from rag.prompting import Tail, defuse, fill, prompt_hash, render_passages, translation
+from rag.prompting import Tail, defuse, fill, prompt_hash, reading_order, render_passages, translation
 from rag.protocols import GenerationRequest, Generator
 from rag.quoting import around, quotes, unsaid, worth_quoting
 from rag.settings import Settings
@@ -105,6 +105,7 @@ class Answering:
         # Sentences that are about what they cite but do not follow from it: the notes' own words are shown instead.
         self._replaced: dict[str, tuple[Citation, ...]] = {}
         self._evidence: list[EvidenceSentence] = evidence_sentences(self.passages)
+        self._rendered = render_passages(reading_order(self.passages, settings.engine.passage_reuse))
         self._started = time.perf_counter()
 
     def events(self) -> Iterator[Event]:
@@ -181,7 +182,7 @@ class Answering:
         if not self._draft.strip():
             return 0.0
         self._stop_if_cancelled()
-        values = {"passages": render_passages(self.passages), "question": self.question, "answer": defuse(self._draft)}
+        values = {"passages": self._rendered, "question": self.question, "answer": defuse(self._draft)}
         messages = fill(self.mode, self.language, values, Tail.VERIFY)
         return self.generator.choose(messages, phrases.YES_NO[self.language])[0]
 
@@ -214,7 +215,7 @@ class Answering:
     def _write(self) -> Iterator[Event]:
         started = time.perf_counter()
         generation = self.settings.generation
-        values = {"passages": render_passages(self.passages), "question": self.question}
+        values = {"passages": self._rendered, "question": self.question}
         stream = self.generator.generate(
             GenerationRequest(
                 messages=fill(self.mode, self.language, values),

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from rag import catalogue, model_store
 from rag.protocols import DenseIndex, Embedder, Generator, LexicalIndex, Reranker, Vectors
-from rag.settings import DenseSettings, LexicalSettings, Settings
+from rag.settings import DenseSettings, EngineSettings, LexicalSettings, Settings
 from rag.tokens import TOKENIZER_VERSION
 
 if TYPE_CHECKING:
+    from rag.engine import LlamaEngine
     from rag.lexical import PostingsIndex
     from rag.lexical_rank_bm25 import RankBM25Index
 
@@ -43,6 +44,28 @@ def make_generator(settings: Settings) -> Generator:
         from rag.endpoint import EndpointGenerator
 
         return EndpointGenerator(settings.endpoint)
+    if settings.engine.isolated:
+        from rag.isolated_engine import IsolatedEngine
+
+        card, path, engine = _chosen_engine(settings)
+        return IsolatedEngine(path, model_id=card.id, model_hash=card.sha256, settings=engine)
+    return make_engine(settings)
+
+
+def make_engine(settings: Settings) -> "LlamaEngine":
+    """The engine in this process, whatever else the settings say.
+
+    Raises:
+        ModelMissingError, ModelHashError: the model's file is not there or not the allowed one.
+    """
+    from rag.engine import LlamaEngine
+
+    card, path, engine = _chosen_engine(settings)
+    return LlamaEngine(path, model_id=card.id, model_hash=card.sha256, settings=engine)
+
+
+def _chosen_engine(settings: Settings) -> tuple[catalogue.ModelCard, Path, EngineSettings]:
+    """The model, its file, and the engine's settings, calibrated where they ask for it."""
     card = catalogue.find(settings.models.generator)
     path = model_store.locate(card.id)
     engine = settings.engine
@@ -50,13 +73,7 @@ def make_generator(settings: Settings) -> Generator:
         from rag.calibration import calibrated
 
         engine = calibrated(path, card.sha256, engine, has_gpu=supports_gpu_offload())
-    if engine.isolated:
-        from rag.isolated_engine import IsolatedEngine
-
-        return IsolatedEngine(path, model_id=card.id, model_hash=card.sha256, settings=engine)
-    from rag.engine import LlamaEngine
-
-    return LlamaEngine(path, model_id=card.id, model_hash=card.sha256, settings=engine)
+    return card, path, engine
 
 
 def make_reranker(settings: Settings) -> Reranker | None:

@@ -15,6 +15,7 @@ from typing import Protocol, Self, TypeVar
 
 import platformdirs
 
+from rag.engine_baking import Bake
 from rag.engine_generate import Generate
 from rag.engine_grading import ChooseEach
 from rag.engine_streams import Streams
@@ -24,7 +25,9 @@ from rag.gguf import available_memory, estimate_memory
 from rag.json_grammar import grammar_for
 from rag.kv_disk import DiskTier
 from rag.kv_store import KVStore
-from rag.prompt_cache import CPU_ROWS, PromptCache
+from rag.passage_cache import PassageCache
+from rag.passages import PromptTokens
+from rag.prompt_cache import CPU_ROWS, Decoder
 from rag.protocols import GenerationRequest, TokenScore
 from rag.settings import EngineSettings
 from rag.streaming import Channel, PieceStream
@@ -125,7 +128,21 @@ class LlamaEngine:
         Raises:
             PromptTooLongError, EngineError: as ``choose``.
         """
-        return self._wait_for(ChooseEach([self._prompt(messages, 1) for messages in prompts], self._heads(options)))
+        task = ChooseEach([self._prompt(messages, 1, is_cut=True) for messages in prompts], self._heads(options))
+        return self._wait_for(task)
+
+    def bake(self, messages: Sequence[Message], *, is_trial: bool = False) -> int:
+        """Compute and store what is missing of the states of a prompt's passages (rag.passage_cache).
+
+        Returns:
+            How many tokens were missing; with ``is_trial`` they still are.
+
+        Raises:
+            PromptTooLongError: the prompt does not fit.
+            EngineError: it holds no passage.
+        """
+        tokens = self._prompt(messages, 1, is_cut=True)
+        return self._wait_for(Bake(tokens, is_trial=is_trial))
 
     def score(self, messages: Sequence[Message], continuation: str) -> list[TokenScore]:
         """Log-probabilities of the tokens of ``continuation`` as the reply to ``messages``.
@@ -163,8 +180,8 @@ class LlamaEngine:
             # After Ctrl-C here nobody waits for it any more.
             task.cancel()
 
-    def _prompt(self, messages: Sequence[Message], max_tokens: int) -> list[int]:
-        tokens = self._worker.model().prompt(messages)
+    def _prompt(self, messages: Sequence[Message], max_tokens: int, *, is_cut: bool = False) -> PromptTokens:
+        tokens = self._worker.model().prompt(messages, is_cut=is_cut)
         if len(tokens) + max_tokens > self._context_size:
             raise PromptTooLongError(
                 f"The prompt has {len(tokens)} tokens; with {max_tokens} for the answer that exceeds the context of "
@@ -185,14 +202,29 @@ def _load(path: Path, model_hash: str, settings: EngineSettings) -> Engine:
             f"{available / 1e9:.1f} GB are free. Close programs, lower engine.context_size or use a smaller model."
         )
     # Imported here: loading the native library is heavy, and only this thread needs it.
-    from rag.llama_adapter import GRADED, STREAMS, LlamaModel, build_name
+    from rag.llama_adapter import STREAMS, LlamaModel, build_name
 
     model = LlamaModel(path, settings)
     rows = CPU_ROWS if settings.gpu_layers == 0 else settings.batch_size
     store = _store(f"{model_hash}\n{build_name()}\n{settings.bits()}", settings)
-    cache = PromptCache(model, rows=rows, store=store, sequences=GRADED, is_exact=settings.exact_reuse)
+    cache = _cache(model, rows, store, settings)
     streams = Streams(model, cache, limit=settings.parallel, cells=settings.context_size, first=STREAMS)
     return Engine(model, cache, streams)
+
+
+def _cache(model: Decoder, rows: int, store: KVStore, settings: EngineSettings) -> PassageCache:
+    """What reads prompts: exactly, or approximately from the states of known passages."""
+    from rag.llama_adapter import GRADED
+
+    return PassageCache(
+        model,
+        rows=rows,
+        store=store,
+        sequences=GRADED,
+        is_exact=settings.exact_reuse,
+        is_approximate=settings.passage_reuse != "off",
+        recomputed=settings.recompute_tokens if settings.passage_reuse == "mixed" else None,
+    )
 
 
 def _store(origin: str, settings: EngineSettings) -> KVStore:

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from itertools import chain
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from rag.chat_format import render
+from rag.chat_format import Segment, render
 from rag.decoding import Logits, shares
 from rag.engine_streams import Streams
 from rag.errors import EngineError, GenerationCancelledError
 from rag.fair_queue import Urgency
-from rag.prompt_cache import PromptCache
+from rag.passage_cache import PassageCache
+from rag.passages import PromptTokens, cut_prompt
 from rag.protocols import TokenScore
 from rag.types import Message
 from rag.worker import ENDED, Task
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 class Engine:
     """What the worker owns: the model, what its KV cache holds, and the answers that run in it."""
 
-    def __init__(self, model: "LlamaModel", cache: PromptCache, streams: Streams) -> None:
+    def __init__(self, model: "LlamaModel", cache: PassageCache, streams: Streams) -> None:
         self.model = model
         self.cache = cache
         self.streams = streams
@@ -46,12 +48,15 @@ class Engine:
         """End the running answers as cancelled."""
         self.streams.cancel()
 
-    def prompt(self, messages: Sequence[Message]) -> list[int]:
-        """The tokens of a chat. Safe from any thread."""
-        tokens = list(self.model.begin)
-        for segment in render(messages, self.model.template, self.model.end_text):
-            tokens += self.model.tokenize(segment.text, special=segment.is_frame)
-        return tokens
+    def prompt(self, messages: Sequence[Message], *, is_cut: bool = False) -> PromptTokens:
+        """The tokens of a chat; with the places of its passages where they are asked for. Safe from any thread."""
+        segments = render(messages, self.model.template, self.model.end_text)
+        if is_cut or self.cache.reuses_passages:
+            return cut_prompt(segments, self.model.begin, self._tokens)
+        return PromptTokens([*self.model.begin, *chain.from_iterable(map(self._tokens, segments))])
+
+    def _tokens(self, segment: Segment) -> list[int]:
+        return self.model.tokenize(segment.text, special=segment.is_frame)
 
     def close(self) -> None:
         """Store what is still in the context, then free the model. What still runs gets an error."""

@@ -55,6 +55,15 @@ def estimate_memory(path: Path, context_size: int, kv_type: str) -> int:
     Raises:
         EngineError: the file cannot be read, or its header lacks the sizes of the model.
     """
+    return int(path.stat().st_size + kv_bytes(path, context_size, kv_type) + _SCRATCH_BYTES)
+
+
+def kv_bytes(path: Path, tokens: int, kv_type: str) -> int:
+    """Bytes of the keys and values of so many tokens.
+
+    Raises:
+        EngineError: as estimate_memory.
+    """
     kind = str(read_metadata(path, {"general.architecture"}).get("general.architecture", ""))
     names = ("block_count", "embedding_length", "attention.head_count", "attention.head_count_kv")
     lengths = ("attention.key_length", "attention.value_length")
@@ -66,8 +75,7 @@ def estimate_memory(path: Path, context_size: int, kv_type: str) -> int:
     kv_heads = sizes.get("attention.head_count_kv", heads)
     all_kv_heads = sum(kv_heads) if isinstance(kv_heads, tuple) else layers * _largest(kv_heads)
     key, value = (_largest(sizes.get(name, width // heads)) for name in lengths)
-    kv = all_kv_heads * (key + value) * context_size * _KV_BYTES[kv_type]
-    return int(path.stat().st_size + kv + _SCRATCH_BYTES)
+    return int(all_kv_heads * (key + value) * tokens * _KV_BYTES[kv_type])
 
 
 def available_memory(meminfo: Path = Path("/proc/meminfo")) -> int | None:

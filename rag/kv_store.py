@@ -70,6 +70,11 @@ class KVStore:
         """The keys of the whole blocks of ``tokens``, in order."""
         return list(chain(self._root, tokens)) if self._budget or self._below else []
 
+    def piece_key(self, context: Sequence[int], own: Sequence[int]) -> bytes:
+        """The key of the state of ``own`` tokens alone, computed behind ``context``."""
+        numbers = np.asarray([len(context), *context, *own], dtype=np.int32)
+        return hashlib.sha256(b"piece" + self._root + numbers.tobytes()).digest()
+
     def held(self, keys: Sequence[bytes]) -> int:
         """How many of the first ``keys`` are there, without a gap."""
         return sum(1 for _ in takewhile(self.__contains__, keys))

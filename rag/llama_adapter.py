@@ -199,9 +199,12 @@ class LlamaModel:
         self.forget(0, SCRATCH)
         return state[:written]
 
-    def load_state(self, state: State, sequence: int = 0) -> bool:
-        """Append what ``save_state`` gave; False where it does not fit, and then nothing changed."""
+    def load_state(self, state: State, sequence: int = 0, *, shift: int = 0) -> bool:
+        """Append what ``save_state`` gave, ``shift`` places further; False where it does not fit: nothing changed."""
         read = llama.llama_state_seq_set_data(self._context, _bytes_of(state), state.nbytes, SCRATCH)
+        if read and shift:
+            # Before the cells are shared: afterwards every owner would move. The next decode turns the keys.
+            llama.llama_memory_seq_add(self._memory, SCRATCH, -1, -1, shift)
         if read:
             self.share(SCRATCH, sequence)
         self.forget(0, SCRATCH)

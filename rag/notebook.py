@@ -8,11 +8,12 @@ from typing import Literal
 
 from rag import build, phrases
 from rag.answering import Answering, AnswerStream, Draftbook
+from rag.contradictions import Contradiction, Report, contradictions
 from rag.errors import EngineError, QuestionError
 from rag.followup import standalone
 from rag.index import Index, open_index
 from rag.pack import pack
-from rag.prompting import fill, prompt_hash, render_passage, render_passages
+from rag.prompting import fill, prompt_hash, reading_order, render_passage, render_passages
 from rag.protocols import Embedder, Generator, Reranker, Scorer
 from rag.provenance import SentenceProvenance, provenance
 from rag.retrieval import Retrieval
@@ -130,7 +131,8 @@ class Notebook:
         generator = self.generator
         if not isinstance(generator, Scorer):
             raise EngineError(f"{generator.model_id} cannot score a given text. Use the engine in this process.")
-        values = {"passages": render_passages(answer.passages), "question": answer.question}
+        shown = reading_order(answer.passages, self.settings.engine.passage_reuse)
+        values = {"passages": render_passages(shown), "question": answer.question}
         language = detect_language(answer.question)
         read, known = (fill(mode, language, values) for mode in (answer.mode, Mode.ROG))
         worded = [sentence.text for sentence in answer.sentences if sentence.support is not Support.QUOTED]
@@ -154,6 +156,14 @@ class Notebook:
     def entries(self) -> Iterator[Entry]:
         """All entries, empty ones included."""
         return self.index.store.entries()
+
+    def contradictions(self, report: Report = lambda done, total: None) -> list[Contradiction]:
+        """Where the notes say two things of one thing; see rag.contradictions. No model; about 1 s for 2,000 sentences.
+
+        Args:
+            report: told (done, total) now and then; may raise to stop.
+        """
+        return contradictions(tuple(self.chunks()), self.index.terms, report)
 
     def fingerprint(self) -> dict[str, str]:
         """Everything that may change results: models, chunker, tokenizer, index backends, prompts."""

@@ -39,8 +39,8 @@ class Decoder(Protocol):
     def save_state(self, start: int, end: int, sequence: int = 0) -> State:
         """A copy of what the cache holds of the tokens at ``start:end``."""
 
-    def load_state(self, state: State, sequence: int = 0) -> bool:
-        """Append what ``save_state`` gave at the same place; False where it does not fit, and then nothing changed."""
+    def load_state(self, state: State, sequence: int = 0, *, shift: int = 0) -> bool:
+        """Append what ``save_state`` gave, ``shift`` places further; False where it does not fit: nothing changed."""
 
     def share(self, source: int, target: int, end: int) -> None:
         """Let another sequence have the first ``end`` tokens of one, too."""
@@ -53,6 +53,9 @@ class PromptCache:
     ``rows`` is the most that one batch may hold; less than 128 counts as 128. ``sequences`` prompts may be spread.
     ``is_alone`` is told from outside: whether nobody else has anything in the context.
     """
+
+    # Whether prompts with passages are read approximately (rag.passage_cache).
+    reuses_passages = False
 
     def __init__(
         self,
@@ -82,19 +85,9 @@ class PromptCache:
             EngineError: llama.cpp could not evaluate a batch; the cache is empty then.
         """
         reused = self._reuse(tokens)
-        position = reused
-        for size in batch_sizes(len(tokens) - reused, self.rows):
-            if is_cancelled():
-                self._keep(tokens[:position])
-                return None
-            try:
-                self._decoder.decode(tokens[position : position + size], position)
-            except EngineError:
-                self._decoder.forget(0)
-                raise
-            position += size
-        self._keep(tokens)
-        return reused
+        reached = self._evaluate(tokens, reused, is_cancelled)
+        self._keep(tokens[:reached])
+        return reused if reached == len(tokens) else None
 
     def spread(self, prompts: Sequence[Sequence[int]], is_cancelled: Callable[[], bool]) -> list[int] | None:
         """Put the stored beginnings of several prompts side by side, each into the sequence of its number.
@@ -117,7 +110,8 @@ class PromptCache:
         self.retire()
         begun: list[int] = []
         for number, tokens in enumerate(prompts):
-            shared = min(_common(prompts[number - 1], tokens), begun[number - 1]) // BLOCK * BLOCK if number else 0
+            common = min(common_length(prompts[number - 1], tokens), begun[number - 1]) if number else 0
+            shared = common // BLOCK * BLOCK
             if shared:
                 self._decoder.share(number - 1, number, shared)
             begun.append(self._load(self._store.keys(tokens[:-1]), shared, number))
@@ -136,7 +130,7 @@ class PromptCache:
         """
         self.retire()
         source, start = max(
-            ((number, _common(prompt, tokens[:-1])) for number, prompt in others),
+            ((number, common_length(prompt, tokens[:-1])) for number, prompt in others),
             key=lambda one: one[1],
             default=(0, 0),
         )
@@ -172,10 +166,23 @@ class PromptCache:
         self._tokens = self._tokens[:kept]
         self._decoder.forget(kept)
 
+    def _evaluate(self, tokens: Sequence[int], position: int, is_cancelled: Callable[[], bool]) -> int:
+        """Evaluate ``tokens`` from ``position`` on; where that ended: at the end, or earlier when it was cancelled."""
+        for size in batch_sizes(len(tokens) - position, self.rows):
+            if is_cancelled():
+                break
+            try:
+                self._decoder.decode(tokens[position : position + size], position)
+            except EngineError:
+                self._decoder.forget(0)
+                raise
+            position += size
+        return position
+
     def _reuse(self, tokens: Sequence[int]) -> int:
         """Make the context hold a beginning of ``tokens``, from itself or from the store; its length."""
         most = max(0, len(tokens) - self._fewest)
-        common = _common(self._tokens, tokens)
+        common = common_length(self._tokens, tokens)
         self.retire(common)
         live = min(common, most)
         keys = self._store.keys(tokens[:most])
@@ -213,7 +220,7 @@ class PromptCache:
         self._store.touch(keys)
 
 
-def _common(old: Sequence[int], new: Sequence[int]) -> int:
+def common_length(old: Sequence[int], new: Sequence[int]) -> int:
     """How many tokens both begin with."""
     pairs = enumerate(zip(old, new, strict=False))
     return next((place for place, (one, other) in pairs if one != other), min(len(old), len(new)))

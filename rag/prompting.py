@@ -22,6 +22,13 @@ _PLACEHOLDER = re.compile(r"\{(passages|question|answer|terms)\}")
 _DELIMITER = re.compile(r"<(?=\s*/?\s*(?:笔记|notes?\b|\|))", re.IGNORECASE)
 
 
+# The block of notes in a filled prompt, and the number before each passage in it.
+_NOTES = re.compile(r"<(笔记|notes)>\n(.*?\n)</\1>", re.DOTALL)
+_LABEL = re.compile(r"(?:\A|(?<=\n\n))\[\d+\](?= )")
+# What stands between a passage and the next one.
+PASSAGE_END = "\n\n"
+
+
 class Tail(IntEnum):
     """Which request follows the user text."""
 
@@ -58,10 +65,28 @@ def render_passages(passages: Sequence[Passage]) -> str:
     return "\n\n".join(render_passage(passage) for passage in passages)
 
 
+def reading_order(passages: Sequence[Passage], reuse: str) -> Sequence[Passage]:
+    """The order in which passages stand in a prompt: the best first, or last when the last ones are read anew."""
+    return passages[::-1] if reuse == "mixed" else passages
+
+
 def render_passage(passage: Passage) -> str:
     """One passage as it stands in a prompt."""
     title = " > ".join(passage.path) or passage.entry or passage.file
     return f"[{passage.rank}] {defuse(title)}\n{defuse(passage.text.strip())}"
+
+
+def passage_spans(text: str) -> list[tuple[int, int, int]]:
+    """Where the passages of a filled prompt lie: offsets of the number, behind it, and of the end, in order.
+
+    A note that imitates a number only cuts its own passage in two.
+    """
+    block = _NOTES.search(text)
+    if block is None:
+        return []
+    labels = [(label.start() + block.start(2), label.end() + block.start(2)) for label in _LABEL.finditer(block[2])]
+    ends = [start for start, _ in labels[1:]] + [block.end(2)]
+    return [(*label, end) for label, end in zip(labels, ends, strict=False)]
 
 
 def defuse(text: str) -> str:

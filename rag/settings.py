@@ -107,6 +107,8 @@ class EngineSettings(Section):
     ``isolated`` runs it in a process of its own, which a crash of native code ends instead of this one.
     ``parallel`` answers are decoded together and share the ``context_size``; above 1, an answer given while others run
     may differ from the same answer alone where two tokens are nearly as likely.
+    ``passage_reuse`` answers sooner from known passages, approximately (rag.passage_cache): "best-first" reads none
+    of them anew; "mixed" puts the best one last and reads it anew, and others before it within ``recompute_tokens``.
     """
 
     context_size: Annotated[int, Field(ge=512, le=262_144)] = 4096
@@ -125,11 +127,14 @@ class EngineSettings(Section):
     repack: bool = False
     calibrate: bool = False
     isolated: bool = False
+    passage_reuse: Literal["off", "best-first", "mixed"] = "off"
+    recompute_tokens: Annotated[int, Field(ge=0)] = 0
 
     def bits(self) -> str:
         """The settings that the bits of a KV state depend on."""
         return self.model_dump_json(
             exclude={"context_size", "queue_size", "parallel", "cache_mb", "disk_cache_mb", "isolated", "calibrate"}
+            | {"passage_reuse", "recompute_tokens"}
         )
 
 

@@ -53,6 +53,13 @@ class Shelf:
         """A short name of an entry that survives an ingest: a hash of its file and its place in the outline."""
         return self._keys[number]
 
+    def holding(self, file: str, position: int) -> int | None:
+        """The innermost entry that holds a character of a document; None where none does."""
+        spans = [
+            (e.end - e.start, n) for n, e in enumerate(self.entries) if e.file == file and e.start <= position < e.end
+        ]
+        return min(spans)[1] if spans else None
+
     def find(self, words: str) -> list[int]:
         """Entries whose names hold all these words: equal names first, then names that begin so, then the others.
 

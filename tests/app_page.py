@@ -79,9 +79,11 @@ class Opening:
         self.notebook = notebook
         self.error = None
         self.times = 0
+        self.asked = []
 
-    def __call__(self, index, settings, before=None):
+    def __call__(self, index, settings, before=None, *, beside=False):
         self.times += 1
+        self.asked.append((settings, beside))
         self.index = index
         if self.error is not None:
             raise self.error

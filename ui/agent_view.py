@@ -9,7 +9,7 @@ from ui import markup
 from ui.agent_runs import AgentRun
 from ui.problems import show_problem
 from ui.tasks import StoppedError
-from ui.words import Lang, say
+from ui.words import Lang, say, step_name, why
 
 if TYPE_CHECKING:
     from agents.run import Result, Step
@@ -26,12 +26,13 @@ def running(lang: Lang, run: AgentRun) -> None:
     if run.task.is_done:
         st.rerun()
     now = run.task.progress()
-    done = "".join(_step(lang, step.name, step.seconds, "done") for step in tuple(run.steps))
+    done = "".join(_step(lang, step_name(lang, step.name), step.seconds, "done") for step in tuple(run.steps))
     rest = max(now.seconds - sum(step.seconds for step in run.steps), 0.0)
     word = say(lang, "stopping" if now.is_stopping else "run_begins" if not run.steps else "run_goes_on")
+    spoken = step_name(lang, run.steps[-1].name) if run.steps else word
     st.html(
         f'<div class="mb-steps" aria-hidden="true">{done}{_step(lang, word, rest, "running")}</div>'
-        f'<div class="mb-sr" role="status">{markup.text(run.steps[-1].name if run.steps else word)}</div>'
+        f'<div class="mb-sr" role="status">{markup.text(spoken)}</div>'
     )
     st.button(
         say(lang, "stopping" if now.is_stopping else "stop"),
@@ -64,10 +65,11 @@ def answer(lang: Lang, result: "Result", *, checked: str = "") -> str:
     state = f'<span class="mb-chip mb-outcome-{kind}">{say(lang, f"outcome_{result.outcome.value}")}</span>'
     plain = f'<div class="mb-answer">{markup.text(result.answer)}</div>' if result.answer else ""
     shown = checked or plain or f'<p class="mb-refusal">{say(lang, "no_answer")}</p>'
-    why = markup.note(say(lang, "reason_line", reason=result.reason), "warning") if result.reason else ""
+    line = say(lang, "reason_line", reason=why(lang, result.reason))
+    reason = markup.note(line, "warning") if result.reason else ""
     return (
         f'<div role="article" aria-label="{say(lang, "the_answer")}"><div class="mb-head">{state}'
-        f'<span class="mb-line">{_cost(lang, result)}</span></div>{shown}{why}</div>'
+        f'<span class="mb-line">{_cost(lang, result)}</span></div>{shown}{reason}</div>'
     )
 
 
@@ -84,7 +86,7 @@ def fold(summary: str, body: str) -> str:
 def steps(lang: Lang, taken: "Sequence[Step]") -> str:
     """Every step of a run, folded."""
     rows = "".join(
-        f"<li><b>{markup.text(step.name)}</b> {say(lang, 'seconds', seconds=f'{step.seconds:.2f}')} "
+        f"<li><b>{markup.text(step_name(lang, step.name))}</b> {say(lang, 'seconds', seconds=f'{step.seconds:.2f}')} "
         f"<code>{markup.text(_notes(step.notes))}</code>{_text(step.text)}</li>"
         for step in taken
     )

@@ -3,21 +3,17 @@
 import streamlit as st
 
 from ui import agent_view, agents_flow, agents_prompt, agents_think, markup, navigation
-from ui.desk import Desk, desk, session_id
+from ui.desk import Desk, session_id
 from ui.problems import await_library, show_problem
-from ui.words import Lang, say
+from ui.words import say
 
 VIEWS = ("prompt", "think", "flow")
-VIEW = "view"
-_CHOSEN = "agents-view"
 
 
 def show() -> None:
     """Draw the page."""
-    at = desk()
-    lang = navigation.language(at)
-    navigation.heading(lang, "agents")
-    view = _view(lang)
+    at, lang = navigation.opened("agents")
+    view = navigation.part(lang, "agents", VIEWS, agent_view.RUN)
     run_id = st.query_params.get(agent_view.RUN)
     run = at.agents.find(run_id) if run_id else None
     if at.library.error is not None:
@@ -43,23 +39,3 @@ def show() -> None:
 def _await(at: Desk) -> None:
     if at.library.is_busy:
         await_library(at, at.library.phase)
-
-
-def _view(lang: Lang) -> str:
-    wanted = st.query_params.get(VIEW, VIEWS[0])
-    st.session_state.setdefault(_CHOSEN, wanted if wanted in VIEWS else VIEWS[0])
-    chosen = st.segmented_control(
-        say(lang, "page_agents"),
-        VIEWS,
-        format_func=lambda view: say(lang, f"view_{view}"),
-        required=True,
-        key=_CHOSEN,
-        label_visibility="collapsed",
-        on_change=_changed,
-    )
-    return str(chosen or VIEWS[0])
-
-
-def _changed() -> None:
-    st.query_params[VIEW] = str(st.session_state.get(_CHOSEN) or VIEWS[0])
-    st.query_params.pop(agent_view.RUN, None)

@@ -13,7 +13,7 @@ from agents.run import Progress
 from ui import agent_view, markup, prompt_html
 from ui.agent_runs import AgentRun
 from ui.desk import Desk
-from ui.words import Lang, say
+from ui.words import Lang, say, why
 
 KIND = "prompt"
 MAX_EXAMPLES = 20
@@ -95,7 +95,7 @@ def outcome(lang: Lang, run: AgentRun) -> None:
     """What was found, and what can be done about it."""
     asked, made = cast("Asked", run.asked), cast("Optimization", run.task.result)
     if made.degraded:
-        st.html(markup.note(say(lang, "prompt_degraded", reason=made.degraded), "warning"))
+        st.html(markup.note(say(lang, "prompt_degraded", reason=why(lang, made.degraded)), "warning"))
     if not made.before:
         st.html(markup.note(say(lang, "prompt_clean"), "good"))
     else:
@@ -119,7 +119,7 @@ def _patches(lang: Lang, run_id: str, asked: Asked, made: Optimization) -> None:
             if st.checkbox(say(lang, "patch_accept"), value=True, key=f"accept-{run_id}-{number}"):
                 accepted.append(patch)
     if made.decisions:
-        items = "".join(f"<li>{markup.text(one)}</li>" for one in made.decisions)
+        items = "".join(f"<li>{markup.text(why(lang, one))}</li>" for one in made.decisions)
         st.html(f'<p class="mb-heading">{say(lang, "prompt_decisions")}</p><ul class="mb-places">{items}</ul>')
     _result(lang, asked, made, accepted)
 

@@ -15,7 +15,7 @@ from ui import agent_view, chat_details, chat_html, markup
 from ui.agent_runs import AgentRun
 from ui.desk import Desk
 from ui.turn_html import MAX_QUESTION_CHARS
-from ui.words import Lang, say
+from ui.words import Lang, say, why
 
 if TYPE_CHECKING:
     from rag.notebook import Notebook
@@ -60,7 +60,8 @@ def outcome(lang: Lang, run: AgentRun) -> None:
     st.html(chat_html.question(lang, result.question, "q-think"))
     if isinstance(result, RouterResult):
         route = say(lang, f"route_{result.choice.route.value}")
-        st.html(f'<p class="mb-line">{markup.text(say(lang, "routed", route=route, why=result.choice.why))}</p>')
+        line = say(lang, "routed", route=route, why=why(lang, result.choice.why))
+        st.html(f'<p class="mb-line">{markup.text(line)}</p>')
     checked = _checked(result)
     body = chat_html.answer(lang, checked, "think") if checked is not None else ""
     st.html(

@@ -10,12 +10,18 @@ import typer
 from rag.errors import MingbaiError, UsageError
 from ui import cli_agents_reason, cli_models, cli_serve, terminal
 from ui.cli_eval import app as eval_app
-
-EXIT_ERROR = 1
-EXIT_USAGE = 2
-EXIT_REFUSED = 3
-EXIT_INTERRUPTED = 130
-DEFAULT_INDEX = Path(".mingbai/index")
+from ui.cli_options import (
+    DEFAULT_INDEX,
+    EXIT_ERROR,
+    EXIT_INTERRUPTED,
+    EXIT_REFUSED,
+    EXIT_USAGE,
+    AsJson,
+    Index,
+    Overrides,
+    Question,
+    Trace,
+)
 
 app = typer.Typer(
     help="Ask your own notes, on your own machine.",
@@ -29,28 +35,30 @@ app.command()(cli_serve.serve)
 app.command()(cli_serve.mcp)
 app.add_typer(cli_agents_reason.app, name="agent", help="Reason over the notes in steps, and check and repair prompts.")
 
-Index = Annotated[Path, typer.Option("--index", help="The folder of the index.", envvar="MINGBAI_INDEX")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
-Question = Annotated[str, typer.Argument(help="The question, in Chinese or English.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="A setting for this call, such as retrieval.k=8.", metavar="KEY=VALUE")
-]
-
 
 @app.command()
 def ingest(
     paths: Annotated[list[Path], typer.Argument(help="Files and folders of notes.")],
     index: Index = DEFAULT_INDEX,
     *,
+    warm: Annotated[
+        bool, typer.Option("--warm", help="Also let the model read each passage ahead, for fast first answers.")
+    ] = False,
     as_json: AsJson = False,
     overrides: Overrides = None,
 ) -> None:
     """Make the index hold exactly these notes; unchanged files cost nothing."""
     from ingest import ingest as run
+    from ui.cli_warm import check, warm_index
 
+    settings = terminal.settings(overrides)
+    if warm:
+        check(settings)
     with terminal.progress(quiet=as_json) as report_progress:
-        report = run(paths, index, settings=terminal.settings(overrides), progress=report_progress)
+        report = run(paths, index, settings=settings, progress=report_progress)
     terminal.show_ingest(report, as_json=as_json)
+    if warm:
+        warm_index(index, settings, quiet=as_json)
 
 
 @app.command()
@@ -76,7 +84,7 @@ def ask(
     *,
     mode: Annotated[str, typer.Option(help="rcg: only the notes; rag: mixed and marked; rog: no notes.")] = "rcg",
     as_json: AsJson = False,
-    trace: Annotated[bool, typer.Option("--trace", help="Also print every step with its seconds.")] = False,
+    trace: Trace = False,
     overrides: Overrides = None,
 ) -> None:
     """Answer a question from the notes, with citations."""

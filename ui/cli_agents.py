@@ -10,6 +10,7 @@ from rich.text import Text
 
 from rag.errors import UsageError
 from ui import terminal
+from ui.cli_options import AsJson
 
 if TYPE_CHECKING:
     from agents.prompts import Example, Finding, Optimization
@@ -30,7 +31,7 @@ def optimize(
         str, typer.Argument(help="A file, or - for standard input: text, or JSON with prompt and examples.")
     ] = "-",
     *,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")] = False,
+    as_json: AsJson = False,
     no_model: Annotated[
         bool, typer.Option("--no-model", help="Only what rules can decide; no model is loaded.")
     ] = False,

@@ -12,26 +12,18 @@ from rich.text import Text
 from rag.errors import UsageError
 from ui import terminal
 from ui.cli_agents import app
+from ui.cli_options import DEFAULT_INDEX, EXIT_ERROR, EXIT_REFUSED, AsJson, Index, Overrides, Question, Trace
 
 if TYPE_CHECKING:
     from agents.run import Limits, Progress, Result, Step
     from rag.protocols import Generator
     from rag.types import Answer
 
-EXIT_DEGRADED = 1
-EXIT_REFUSED = 3
-DEFAULT_INDEX = Path(".mingbai/index")
+EXIT_DEGRADED = EXIT_ERROR
 
-Question = Annotated[str, typer.Argument(help="The question, in Chinese or English.")]
-Index = Annotated[Path, typer.Option("--index", help="The folder of the index.", envvar="MINGBAI_INDEX")]
-AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON value and nothing else.")]
 Seed = Annotated[int, typer.Option(help="The seed of the decoding.")]
 Steps = Annotated[int, typer.Option(help="At most so many model and tool calls.")]
 Seconds = Annotated[float, typer.Option(help="At most so many seconds.")]
-Trace = Annotated[bool, typer.Option("--trace", help="Also print every step.")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="A setting for this call, such as retrieval.k=8.", metavar="KEY=VALUE")
-]
 
 R = TypeVar("R", bound="Result")
 

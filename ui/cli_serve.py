@@ -2,25 +2,21 @@
 
 import os
 from importlib.util import find_spec
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from rag.errors import UsageError
 from ui import terminal
+from ui.cli_options import DEFAULT_INDEX, Index, Overrides
 
 _NEEDED = ("fastapi", "fastapi_offline", "mcp", "prometheus_client", "uvicorn")
 
-Index = Annotated[Path, typer.Option("--index", help="The folder of the index.", envvar="MINGBAI_INDEX")]
-Overrides = Annotated[
-    list[str] | None, typer.Option("--set", help="A setting for this call, such as retrieval.k=8.", metavar="KEY=VALUE")
-]
 Hosts = Annotated[list[str] | None, typer.Option("--allow-host", help="A name by which clients call this server.")]
 
 
 def serve(
-    index: Index = Path(".mingbai/index"),
+    index: Index = DEFAULT_INDEX,
     *,
     host: Annotated[str, typer.Option(help="The address to listen on; beyond loopback it needs a key.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=1, max=65_535)] = 8502,
@@ -45,7 +41,7 @@ def serve(
         make_server(notebook, rules, port).run()
 
 
-def mcp(index: Index = Path(".mingbai/index"), *, overrides: Overrides = None) -> None:
+def mcp(index: Index = DEFAULT_INDEX, *, overrides: Overrides = None) -> None:
     """Serve the notes as tools over standard input and output: search, ask, open_entry (Model Context Protocol)."""
     _need_extra()
     from ui.mcp import make_server

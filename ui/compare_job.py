@@ -1,42 +1,46 @@
-"""One question in all three modes: three answers on their way, kept in memory while the server runs."""
+"""One question answered in several ways: the answers on their way, kept in memory while the server runs."""
 
 import threading
 import uuid
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from rag.types import Answer, Mode
-from ui.chat_job import Job, Jobs
+from rag.errors import GenerationCancelledError
+from rag.types import Answer
+from ui.chat_job import Job, Jobs, Outcomes
+from ui.compare_sides import GENERATOR, Side, fits_beside
 from ui.conversations import Status, Turn
+from ui.library import Library
 
 if TYPE_CHECKING:
     from rag.notebook import Notebook
 
 # A comparison holds some kilobytes; the oldest go first.
 KEPT = 50
-# What the notes say first, what the model says alone last.
-ORDER = (Mode.RCG, Mode.RAG, Mode.ROG)
+_POLL_SECONDS = 0.1
 
 
 class Comparison:
-    """A question and its answers by mode. Takes the outcome of its jobs, from any thread."""
+    """A question and its answers by side. Takes the outcome of its jobs, from any thread."""
 
-    def __init__(self, question: str) -> None:
+    def __init__(self, question: str, sides: Sequence[Side]) -> None:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         self.comparison_id = uuid.uuid4().hex
         self.question = question
+        self.sides = tuple(sides)
         self.jobs: tuple[Job, ...] = ()
         self._turns = [
-            Turn(number, self.comparison_id, question, mode, Status.RUNNING, None, "", now)
-            for number, mode in enumerate(ORDER)
+            Turn(number, self.comparison_id, question, side.mode, Status.RUNNING, None, "", now)
+            for number, side in enumerate(self.sides)
         ]
 
     @property
     def turns(self) -> tuple[Turn, ...]:
-        """The question in every mode, with the answers that are there."""
+        """The question on every side, with the answers that are there."""
         return tuple(self._turns)
 
     @property
@@ -45,7 +49,7 @@ class Comparison:
         return all(job.is_done for job in self.jobs)
 
     def finish(self, turn_id: int, status: Status, *, answer: Answer | None = None, error: str = "") -> None:
-        """Keep what became of one mode."""
+        """Keep what became of one side."""
         self._turns[turn_id] = replace(self._turns[turn_id], status=status, answer=answer, error=error)
 
     def watch(self, session: str) -> None:
@@ -59,6 +63,30 @@ class Comparison:
             job.cancel()
 
 
+class LentJob(Job):
+    """A question to a notebook that is lent for it alone, and given back when the answer has ended."""
+
+    def __init__(
+        self,
+        turn: Turn,
+        lend: "Callable[[Job], AbstractContextManager[Notebook]]",
+        *,
+        outcomes: Outcomes,
+        is_open: Callable[[str], bool],
+    ) -> None:
+        self._lent = ExitStack()
+
+        def notebook() -> "Notebook":
+            return self._lent.enter_context(lend(self))
+
+        super().__init__(turn, (), notebook=notebook, outcomes=outcomes, is_open=is_open)
+
+    def run(self) -> None:
+        """Answer, and give the notebook back. Never raises."""
+        with self._lent:
+            super().run()
+
+
 class Comparisons:
     """The newest comparisons of this process."""
 
@@ -67,11 +95,16 @@ class Comparisons:
         self._kept: OrderedDict[str, Comparison] = OrderedDict()
 
     def start(
-        self, question: str, jobs: Jobs, *, notebook: "Callable[[], Notebook]", is_open: Callable[[str], bool]
+        self, question: str, sides: Sequence[Side], jobs: Jobs, library: Library, *, is_open: Callable[[str], bool]
     ) -> str:
-        """Ask a question in every mode, in the order of ORDER; the id of the comparison."""
-        made = Comparison(question)
-        made.jobs = tuple(Job(turn, (), notebook=notebook, outcomes=made, is_open=is_open) for turn in made.turns)
+        """Ask a question on every side, in their order; the id of the comparison."""
+        made = Comparison(question, sides)
+        made.jobs = tuple(
+            Job(turn, (), notebook=library.notebook, outcomes=made, is_open=is_open)
+            if side.settings is None
+            else LentJob(turn, _lender(side, made, jobs, library), outcomes=made, is_open=is_open)
+            for side, turn in zip(made.sides, made.turns, strict=True)
+        )
         with self._lock:
             self._kept[made.comparison_id] = made
             while len(self._kept) > KEPT:
@@ -84,3 +117,32 @@ class Comparisons:
         """The comparison of this id; None when it is not kept any more."""
         with self._lock:
             return self._kept.get(comparison_id)
+
+
+def _lender(
+    side: Side, comparison: Comparison, jobs: Jobs, library: Library
+) -> "Callable[[Job], AbstractContextManager[Notebook]]":
+    """Lends the notebook of a side. Another model waits for the answers before it: two at once only slow each other."""
+
+    @contextmanager
+    def lend(job: Job) -> "Iterator[Notebook]":
+        settings = side.settings or library.settings
+        beside = True
+        if side.changed is not None and side.changed[0] == GENERATOR:
+            _wait(job, lambda: all(one.is_done for one in comparison.jobs if one is not job))
+            beside = fits_beside(settings)[2]
+            if not beside:
+                # The model in force is put away: whoever asked before gets the answer first.
+                _wait(job, lambda: jobs.ahead(job) == 0)
+        with library.lend(settings, beside=beside) as notebook:
+            yield notebook
+
+    return lend
+
+
+def _wait(job: Job, is_so: Callable[[], bool]) -> None:
+    while not job.is_stopping:
+        if is_so():
+            return
+        job.wait(_POLL_SECONDS)
+    raise GenerationCancelledError("The comparison was stopped.")

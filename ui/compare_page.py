@@ -1,4 +1,4 @@
-"""The page that asks one question in all three modes and marks where the answers differ. Drawing only."""
+"""The page that answers one question in several ways and marks where the answers differ. Drawing only."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -6,12 +6,13 @@ from itertools import pairwise
 import streamlit as st
 
 from rag.types import Answer, State
-from ui import chat_details, chat_html, markup, navigation, turn_html
+from ui import chat_details, chat_html, compare_choice, markup, navigation, turn_html
 from ui.chat_html import Extent
 from ui.chat_job import Job
-from ui.compare_job import ORDER, Comparison
+from ui.compare_job import Comparison
+from ui.compare_sides import ORDER, Side
 from ui.conversations import Turn
-from ui.desk import Desk, desk, session_id
+from ui.desk import Desk, session_id
 from ui.problems import await_library, show_problem
 from ui.turn_html import MAX_QUESTION_CHARS, POLL_SECONDS
 from ui.words import Lang, mode_line, mode_name, say, what_is
@@ -25,16 +26,14 @@ _STATES = {State.ANSWERED: "answered", State.REFUSED: "refused_short", State.CON
 
 def show() -> None:
     """Draw the page."""
-    at = desk()
-    lang = navigation.language(at)
-    navigation.wide()
-    navigation.heading(lang, "compare")
+    at, lang = navigation.opened("compare", is_wide=True)
     asked = str(st.session_state.pop(_ASKED, "")).strip()
-    if asked and at.library.error is None:
-        st.query_params[SHOWN] = at.compare(asked)
+    sides = compare_choice.choose(at, lang)
+    if asked and sides and at.library.error is None:
+        st.query_params[SHOWN] = at.compare(asked, sides)
     comparison_id = st.query_params.get(SHOWN)
     comparison = at.comparisons.find(comparison_id) if comparison_id else None
-    _form(at, lang, comparison)
+    _form(at, lang, comparison, can_start=bool(sides))
     if at.library.error is not None:
         show_problem(lang, at.library.error, at)
     if comparison is None:
@@ -50,7 +49,7 @@ def show() -> None:
         await_library(at, at.library.phase)
 
 
-def _form(at: Desk, lang: Lang, comparison: Comparison | None) -> None:
+def _form(at: Desk, lang: Lang, comparison: Comparison | None, *, can_start: bool) -> None:
     """The question, and stop while answers are written."""
     busy = comparison is not None and not comparison.is_done
     st.session_state.setdefault(_QUESTION, comparison.question if comparison else "")
@@ -69,7 +68,7 @@ def _form(at: Desk, lang: Lang, comparison: Comparison | None) -> None:
             say(lang, "compare_start"),
             key="compare-start",
             type="primary",
-            disabled=busy or at.library.error is not None,
+            disabled=busy or not can_start or at.library.error is not None,
             on_click=_submit,
         )
     if comparison is not None and busy:
@@ -111,8 +110,8 @@ def _running(at: Desk, lang: Lang, comparison: Comparison) -> None:
     if comparison.is_done:
         st.rerun()
     columns = st.columns(len(comparison.jobs))
-    for column, job, turn in zip(columns, comparison.jobs, comparison.turns, strict=True):
-        column.html(_body(at, lang, job, turn))
+    for column, job, turn, side in zip(columns, comparison.jobs, comparison.turns, comparison.sides, strict=True):
+        column.html(compare_choice.title(lang, side) + _body(at, lang, job, turn))
 
 
 def _body(at: Desk, lang: Lang, job: Job, turn: Turn) -> str:
@@ -121,17 +120,21 @@ def _body(at: Desk, lang: Lang, job: Job, turn: Turn) -> str:
 
 def _finished(lang: Lang, comparison: Comparison) -> None:
     answers = [turn.answer for turn in comparison.turns]
-    st.html(_table(lang, comparison.turns))
+    st.html(_table(lang, comparison))
     can_mark = sum(answer is not None and bool(answer.sentences) for answer in answers) > 1
     marked = can_mark and st.toggle(say(lang, "compare_mark"), value=True, key=_MARK)
     marks = _marks(answers) if marked else [()] * len(answers)
-    for column, turn, spans in zip(st.columns(len(answers)), comparison.turns, marks, strict=True):
-        with column, st.container(key=f"mb-column-{turn.mode.value}"):
-            st.html(turn_html.answered(lang, turn, spans))
+    columns = st.columns(len(answers))
+    for column, side, turn, spans in zip(columns, comparison.sides, comparison.turns, marks, strict=True):
+        with column, st.container(key=f"mb-column-{side.key}"):
+            st.html(compare_choice.title(lang, side) + turn_html.answered(lang, turn, spans))
             if turn.answer is not None:
                 st.html(chat_details.details(lang, turn.answer))
-            key = f"go-on-{turn.mode.value}"
-            if st.button(say(lang, "go_on"), key=key, type="tertiary", icon=":material/forum:"):
+            key = f"go-on-{side.key}"
+            # The chat works with the settings in force.
+            if side.settings is None and st.button(
+                say(lang, "go_on"), key=key, type="tertiary", icon=":material/forum:"
+            ):
                 navigation.ask_in_chat(turn.question, turn.mode, lang)
 
 
@@ -154,9 +157,10 @@ def _by_sentence(sentences: Sequence[str], spans: Sequence[Extent]) -> list[list
     return found
 
 
-def _table(lang: Lang, turns: Sequence[Turn]) -> str:
+def _table(lang: Lang, comparison: Comparison) -> str:
     """The answers in numbers."""
-    heads = "".join(f"<th>{turn.mode.value.upper()} {markup.text(mode_name(lang, turn.mode))}</th>" for turn in turns)
+    turns = comparison.turns
+    heads = "".join(f"<th>{_name(lang, side)}</th>" for side in comparison.sides)
     rows = (
         ("compare_state", [_state(lang, turn.answer) for turn in turns]),
         ("compare_cited", [_counted(turn.answer, cited=True) for turn in turns]),
@@ -168,6 +172,11 @@ def _table(lang: Lang, turns: Sequence[Turn]) -> str:
         f"<tr><th>{say(lang, key)}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>" for key, cells in rows
     )
     return markup.table(f"<td></td>{heads}", body)
+
+
+def _name(lang: Lang, side: Side) -> str:
+    changed = compare_choice.value(lang, side)
+    return markup.text(changed or f"{side.mode.value.upper()} {mode_name(lang, side.mode)}")
 
 
 def _state(lang: Lang, answer: Answer | None) -> str:

@@ -1,6 +1,7 @@
 """What all pages of one server share: the notebook, the chats, the comparisons, and all that runs."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from ui import library
 from ui.agent_runs import AgentRuns, Work
 from ui.chat_job import Job, Jobs
 from ui.compare_job import Comparisons
+from ui.compare_sides import Side
 from ui.conversations import Conversations, history
 from ui.launch import INDEX_VARIABLE
 from ui.library import Library
@@ -68,9 +70,9 @@ class Desk:
             self.jobs.start(job)
         return chat.conversation_id
 
-    def compare(self, question: str) -> str:
-        """Start to answer a question in every mode; the id of the comparison."""
-        return self.comparisons.start(question, self.jobs, notebook=self.library.notebook, is_open=is_session_open)
+    def compare(self, question: str, sides: Sequence[Side]) -> str:
+        """Start to answer a question on every side; the id of the comparison."""
+        return self.comparisons.start(question, sides, self.jobs, self.library, is_open=is_session_open)
 
     def run_agent(self, kind: str, asked: object, work: Work) -> str:
         """Start an agent; the id of the run."""
@@ -120,7 +122,7 @@ def _desk(index: str) -> Desk:
         # Last, because it starts a thread: an error above is raised again at every visit.
         library=Library(
             settings,
-            lambda wanted, before: library.open_notebook(folder, wanted, before),
+            lambda wanted, before, *, beside=False: library.open_notebook(folder, wanted, before, beside=beside),
             lambda: library.snapshot_name(folder),
         ),
     )

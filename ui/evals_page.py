@@ -8,7 +8,7 @@ from evals.cases import load_cases
 from evals.cli import CASES
 from evals.session import RUNS
 from ui import eval_task, evals_changes, evals_run, markup, navigation, rating_cases
-from ui.desk import Desk, desk
+from ui.desk import Desk
 from ui.eval_runs import RunShelf
 from ui.problems import await_library, show_problem
 from ui.task_view import show_running
@@ -16,22 +16,17 @@ from ui.tasks import StoppedError
 from ui.words import Lang, say
 
 VIEWS = ("runs", "changes")
-VIEW = "view"
-_CHOSEN = "evals-view"
 
 
 def show() -> None:
     """Draw the page."""
-    at = desk()
-    lang = navigation.language(at)
-    navigation.wide()
-    navigation.heading(lang, "evals")
+    at, lang = navigation.opened("evals", is_wide=True)
     if at.library.error is not None:
         show_problem(lang, at.library.error, at)
     task = at.tasks.of(eval_task.NAME)
     busy = task is not None and not task.is_done
     _start(at, lang, busy=busy)
-    view = _view(lang)
+    view = navigation.part(lang, "evals", VIEWS)
     _rated(at, lang)
     parts = {"runs": evals_run, "changes": evals_changes}
     parts[view].show(shelf(str(RUNS.absolute())), lang)
@@ -101,22 +96,3 @@ def _rated(at: Desk, lang: Lang) -> None:
 @st.cache_data(show_spinner=False)
 def _count() -> int:
     return len(load_cases(CASES))
-
-
-def _view(lang: Lang) -> str:
-    wanted = st.query_params.get(VIEW, VIEWS[0])
-    st.session_state.setdefault(_CHOSEN, wanted if wanted in VIEWS else VIEWS[0])
-    chosen = st.segmented_control(
-        say(lang, "page_evals"),
-        VIEWS,
-        format_func=lambda view: say(lang, f"view_{view}"),
-        required=True,
-        key=_CHOSEN,
-        label_visibility="collapsed",
-        on_change=_changed,
-    )
-    return str(chosen or VIEWS[0])
-
-
-def _changed() -> None:
-    st.query_params[VIEW] = str(st.session_state.get(_CHOSEN) or VIEWS[0])

@@ -8,7 +8,7 @@ import streamlit as st
 from rag.errors import MingbaiError
 from rag.types import Leg, Passage
 from ui import lab_case_form, markup, navigation
-from ui.desk import Desk, desk
+from ui.desk import Desk
 from ui.problems import await_library, show_problem
 from ui.turn_html import MAX_QUESTION_CHARS
 from ui.words import Lang, leg_line, leg_name, lines, say
@@ -29,10 +29,7 @@ Found = Mapping["LegName", Sequence[Passage]]
 
 def show() -> None:
     """Draw the page."""
-    at = desk()
-    lang = navigation.language(at)
-    navigation.wide()
-    navigation.heading(lang, "lab")
+    at, lang = navigation.opened("lab", is_wide=True)
     query = str(st.query_params.get(QUERY, ""))
     _form(at, lang, query)
     if at.library.error is not None:

@@ -3,7 +3,8 @@
 import logging
 import threading
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -48,8 +49,8 @@ class Facts:
 class Opener(Protocol):
     """Opens the notes; ``before`` is the notebook that was open until now, whose models are loaded already."""
 
-    def __call__(self, settings: Settings, before: "Notebook | None") -> "Notebook":
-        """Raises MingbaiError when it cannot be opened."""
+    def __call__(self, settings: Settings, before: "Notebook | None", *, beside: bool = False) -> "Notebook":
+        """``beside``: leave the model of ``before`` loaded. Raises MingbaiError when it cannot be opened."""
 
 
 class Library:
@@ -141,6 +142,44 @@ class Library:
             self._settled.clear()
         self._begin()
 
+    @contextmanager
+    def lend(self, settings: Settings, *, beside: bool) -> "Iterator[Notebook]":
+        """The notes with other settings, for a while. Another model is loaded for it and closed at the end.
+
+        Args:
+            settings: what they are opened with.
+            beside: another model is loaded beside the one in force. Without it that one is put away first and loaded
+                again at the end; until then everybody else waits.
+
+        Raises:
+            MingbaiError: it cannot be opened, or something else is being opened.
+        """
+        own = self.notebook()
+        shares = engine_of(self.settings) == engine_of(settings)
+        if not (shares or beside):
+            self._reserve()
+        try:
+            lent = self._open(settings, own, beside=shares or beside)
+            try:
+                _ = lent.generator
+                yield lent
+            finally:
+                if lent.generator is not own.generator:
+                    lent.generator.close()
+                if lent is not own:
+                    lent.index.close()
+        finally:
+            if not (shares or beside):
+                self._begin()
+
+    def _reserve(self) -> None:
+        """Let everybody wait for the notebook."""
+        with self._lock:
+            if self.phase is not Phase.READY:
+                raise EngineError("Another model is being loaded. Compare again when that is done.")
+            self.phase = Phase.RENEWING
+            self._settled.clear()
+
     def _begin(self) -> None:
         threading.Thread(target=self._load, name="open-notebook", daemon=True).start()
 
@@ -170,22 +209,32 @@ class Library:
         self._settled.set()
 
 
-def open_notebook(index: Path, settings: Settings, before: "Notebook | None" = None) -> "Notebook":
-    """Open the notes, with the models of the notebook before where there is one; imports what is heavy."""
+def open_notebook(
+    index: Path, settings: Settings, before: "Notebook | None" = None, *, beside: bool = False
+) -> "Notebook":
+    """Open the notes, with the models of the notebook before where there is one; imports what is heavy.
+
+    Where the settings name another generator, that of the notebook before is closed, unless ``beside``.
+    """
     from rag.notebook import Notebook
 
     if before is None:
         return Notebook(index, settings)
     kept = before.settings
-    wanted = (settings.models.generator, settings.engine, settings.endpoint)
-    if (kept.models.generator, kept.engine, kept.endpoint) == wanted and is_alive(before):
+    if engine_of(kept) == engine_of(settings) and is_alive(before):
         generator = before.generator
     else:
         # Two generators seldom fit into memory: the old one goes first.
-        before.generator.close()
+        if not beside:
+            before.generator.close()
         generator = None
     embedder = before.embedder if kept.models.embedder == settings.models.embedder else None
     return Notebook(index, settings, generator=generator, embedder=embedder)
+
+
+def engine_of(settings: Settings) -> tuple[object, ...]:
+    """The settings that a generator is made from: equal ones can share it."""
+    return settings.models.generator, settings.engine, settings.endpoint
 
 
 def is_alive(notebook: "Notebook") -> bool:

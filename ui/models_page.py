@@ -7,7 +7,7 @@ from rag.catalogue import Kind, ModelCard
 from rag.model_memory import MemoryNeed, free_memory, memory_need
 from rag.settings import Settings
 from ui import markup, models_engine, navigation
-from ui.desk import Desk, desk
+from ui.desk import Desk
 from ui.problems import await_library, show_problem
 from ui.task_view import show_running
 from ui.tasks import Report, StoppedError
@@ -20,9 +20,7 @@ _SHA_CHARS = 12
 
 def show() -> None:
     """Draw the page."""
-    at = desk()
-    lang = navigation.language(at)
-    navigation.heading(lang, "models")
+    at, lang = navigation.opened("models")
     if at.library.error is not None:
         show_problem(lang, at.library.error)
     st.html(_memory(lang))

@@ -1,6 +1,6 @@
 """The pages of the app, the way between them, and what they take along: language, chat, a question to ask."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
@@ -8,12 +8,13 @@ from typing import NoReturn
 import streamlit as st
 
 from rag.types import Mode
-from ui.desk import Desk
+from ui.desk import Desk, desk
 from ui.words import Lang, language_of, say
 
 # Names in the address of a page: a reload and a bookmark keep what is shown.
 CHAT = "chat"
 LANGUAGE = "lang"
+VIEW = "view"
 # A question that the chat page asks when it is drawn next: (question, mode).
 ASK = "ask"
 _CHOSEN = "chosen-language"
@@ -100,6 +101,51 @@ def wide() -> None:
 def heading(lang: Lang, name: str) -> None:
     """The title of a page and a line about it."""
     st.html(f'<div class="mb-page"><h1>{say(lang, f"page_{name}")}</h1><p>{say(lang, f"about_{name}")}</p></div>')
+
+
+def opened(name: str, *, is_wide: bool = False) -> tuple[Desk, Lang]:
+    """What every page begins with: its width and its title. The desk and the language of the page."""
+    at = desk()
+    lang = language(at)
+    if is_wide:
+        wide()
+    heading(lang, name)
+    return at, lang
+
+
+def part(lang: Lang, name: str, views: Sequence[str], *leaving: str) -> str:
+    """The part of a page that is shown, by the switch that this draws or by the address.
+
+    Args:
+        lang: the language of the page.
+        name: the page.
+        views: its parts, the first one shown at first.
+        leaving: names in the address that belong to one part and go when another is chosen.
+    """
+    key = part_key(name)
+    wanted = st.query_params.get(VIEW, views[0])
+    st.session_state.setdefault(key, wanted if wanted in views else views[0])
+
+    def changed() -> None:
+        st.query_params[VIEW] = str(st.session_state.get(key) or views[0])
+        for gone in leaving:
+            st.query_params.pop(gone, None)
+
+    chosen = st.segmented_control(
+        say(lang, f"page_{name}"),
+        views,
+        format_func=lambda view: say(lang, f"view_{view}"),
+        required=True,
+        key=key,
+        label_visibility="collapsed",
+        on_change=changed,
+    )
+    return str(chosen or views[0])
+
+
+def part_key(name: str) -> str:
+    """The widget that chooses the part of a page."""
+    return f"{name}-view"
 
 
 def _luggage(name: str) -> Mapping[str, str]:

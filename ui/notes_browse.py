@@ -14,11 +14,8 @@ from ui.words import Lang, lines, say, what_is
 if TYPE_CHECKING:
     from rag.notebook import Notebook
 
-# Names in the address: the part of the page, and the entry that is read.
-VIEW = "view"
+# The name in the address of the entry that is read.
 ENTRY = "entry"
-# The widget that chooses the part of the page.
-CHOSEN = "notes-view"
 PER_PAGE = 40
 _WORDS = "entry-words"
 _FILE = "entry-file"
@@ -43,7 +40,7 @@ def show(notebook: "Notebook", shelf: Shelf, lang: Lang) -> None:
 
 def open_entry(key: str) -> None:
     """Show an entry, from any part of the page; for callbacks."""
-    st.query_params[VIEW] = st.session_state[CHOSEN] = "browse"
+    st.query_params[navigation.VIEW] = st.session_state[navigation.part_key("notes")] = "browse"
     st.query_params[ENTRY] = key
 
 

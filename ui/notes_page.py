@@ -1,4 +1,4 @@
-"""The page about the notes: entries to read, what is there twice, where the notes come from, how the index is."""
+"""The page about the notes: entries, what is there twice or contradicts itself, the sources, the index."""
 
 from typing import TYPE_CHECKING
 from weakref import WeakKeyDictionary
@@ -6,25 +6,22 @@ from weakref import WeakKeyDictionary
 import streamlit as st
 
 from rag.shelf import Shelf
-from ui import navigation, notes_browse, notes_copies, notes_health, notes_sources
-from ui.desk import Desk, desk
-from ui.notes_browse import CHOSEN, VIEW
+from ui import navigation, notes_browse, notes_copies, notes_disagree, notes_health, notes_sources
+from ui.desk import Desk
 from ui.problems import await_library, show_problem
 from ui.words import Lang, say
 
 if TYPE_CHECKING:
     from rag.notebook import Notebook
 
-VIEWS = ("browse", "copies", "sources", "health")
+VIEWS = ("browse", "copies", "disagree", "sources", "health")
 _shelves: "WeakKeyDictionary[Notebook, Shelf]" = WeakKeyDictionary()
 
 
 def show() -> None:
     """Draw the page."""
-    at = desk()
-    lang = navigation.language(at)
-    navigation.heading(lang, "notes")
-    view = _view(lang)
+    at, lang = navigation.opened("notes")
+    view = navigation.part(lang, "notes", VIEWS, notes_browse.ENTRY)
     if view == "sources":
         notes_sources.show(at, lang)
     elif view == "health":
@@ -44,27 +41,12 @@ def _entries(at: Desk, lang: Lang, view: str) -> None:
         st.html(f'<div class="mb-empty" role="status"><p>{say(lang, "opening")}</p></div>')
     if notebook is not None:
         shelf = shelf_of(notebook)
-        notes_browse.show(notebook, shelf, lang) if view == "browse" else notes_copies.show(shelf, lang)
-
-
-def _view(lang: Lang) -> str:
-    wanted = st.query_params.get(VIEW, VIEWS[0])
-    st.session_state.setdefault(CHOSEN, wanted if wanted in VIEWS else VIEWS[0])
-    chosen = st.segmented_control(
-        say(lang, "page_notes"),
-        VIEWS,
-        format_func=lambda view: say(lang, f"view_{view}"),
-        required=True,
-        key=CHOSEN,
-        label_visibility="collapsed",
-        on_change=_changed,
-    )
-    return str(chosen or VIEWS[0])
-
-
-def _changed() -> None:
-    st.query_params[VIEW] = str(st.session_state.get(CHOSEN) or VIEWS[0])
-    st.query_params.pop(notes_browse.ENTRY, None)
+        if view == "browse":
+            notes_browse.show(notebook, shelf, lang)
+        elif view == "copies":
+            notes_copies.show(shelf, lang)
+        else:
+            notes_disagree.show(at, notebook, shelf, lang)
 
 
 def shelf_of(notebook: "Notebook") -> Shelf:

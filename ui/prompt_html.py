@@ -5,7 +5,7 @@ from itertools import pairwise
 
 from agents.prompts import Finding, Patch
 from ui import markup
-from ui.words import Lang, finding_name, say
+from ui.words import Lang, finding_name, say, why
 
 _CONTEXT_CHARS = 24
 
@@ -44,7 +44,7 @@ def change(lang: Lang, prompt: str, patch: Patch, turns: Sequence[str]) -> str:
     gone = f'<del aria-label="{say(lang, "patch_remove")}">{markup.text(patch.before)}</del>' if patch.before else ""
     come = f'<ins aria-label="{say(lang, "patch_add")}">{markup.text(patch.after)}</ins>' if patch.after else ""
     return (
-        f'<div class="mb-patch"><p class="mb-line">{place}{by}{markup.text(patch.reason)}</p>'
+        f'<div class="mb-patch"><p class="mb-line">{place}{by}{markup.text(why(lang, patch.reason))}</p>'
         f'<div class="mb-prompt"><span class="mb-soft">{markup.text(before)}</span>{gone}{come}'
         f'<span class="mb-soft">{markup.text(after)}</span></div></div>'
     )
@@ -67,5 +67,5 @@ def _finding(lang: Lang, number: int, finding: Finding) -> str:
     return (
         f'<li id="finding-{number}"><span class="mb-chip mb-find-{finding.type}">'
         f"{markup.text(finding_name(lang, finding.type, finding.code))}{place}</span>"
-        f"<span>{markup.text(finding.detail)}</span>{quotes}</li>"
+        f"<span>{markup.text(why(lang, finding.detail))}</span>{quotes}</li>"
     )

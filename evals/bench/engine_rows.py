@@ -142,10 +142,8 @@ def grading(scene: Scene) -> list[Figure]:
     """One-token verdicts over passages that were read before, against prompting each from nothing."""
 
     def prompts(question: str) -> list[tuple[Message, ...]]:
-        passages = [scene.passage(number, GRADED_CHARS) for number in range(GRADED)]
-        return [
-            scene.prompt(passage, f"问题：{question}\n这段笔记能回答问题吗？只回答是或否。") for passage in passages
-        ]
+        passages = [f"[1] 笔记\n{scene.passage(number, GRADED_CHARS)}" for number in range(GRADED)]
+        return [scene.prompt(passage, f"问题：{question}\n笔记能回答问题吗？只回答是或否。") for passage in passages]
 
     questions = iter(f"第{number}个概念是什么？" for number in range(100))
     with scene.engine() as engine, scene.engine(cache_mb=0) as forgetful:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from evals.bench import engine_rows, product, search_rows
+from evals.bench import engine_rows, passage_rows, product, search_rows
 from evals.bench.figures import Figure, Ledger, Row
 from evals.bench.scene import Scene
 from evals.bench.side_by_side import side_by_side
@@ -13,6 +13,7 @@ ROWS: Mapping[str, Callable[[Scene], list[Figure]]] = {
     "prefill": engine_rows.prefill,
     "overhead": engine_rows.overhead,
     "follow-up": engine_rows.follow_up,
+    "passages": passage_rows.passages,
     "grading": engine_rows.grading,
     "users": engine_rows.users,
     "lexical": search_rows.lexical,

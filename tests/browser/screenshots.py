@@ -40,13 +40,30 @@ def _chat(one, lang):
 
 def _compare(one, lang):
     one.open("compare")
-    one.page.locator("form input, [data-testid=stForm] input").first.fill(QUESTION[lang])
-    one.page.locator("[data-testid=stFormSubmitButton] button").click()
-    one.page.locator("[data-testid=stMain] .mb-table").first.wait_for()
+    _ask(one, lang)
 
 
 def _compare_empty(one, _):
     one.open("compare")
+
+
+def _compare_settings(one, lang):
+    one.open("compare")
+    one.page.get_by_text("两种设置" if lang == "zh" else "Two settings").click()
+    one.page.get_by_test_id("stSelectbox").first.wait_for()
+    one.settle()
+    _ask(one, lang)
+
+
+def _ask(one, lang):
+    one.page.locator("[data-testid=stForm] input").first.fill(QUESTION[lang])
+    one.page.locator("[data-testid=stFormSubmitButton] button").click()
+    one.page.locator("[data-testid=stMain] .mb-table").first.wait_for()
+
+
+def _disagree(one, _):
+    one.open("notes", view="disagree")
+    one.page.locator(".mb-side").first.wait_for()
 
 
 def _notes(one, _):
@@ -117,9 +134,11 @@ PAGES = {
     "chat": _chat,
     "compare": _compare,
     "compare-empty": _compare_empty,
+    "compare-settings": _compare_settings,
     "notes": _notes,
     "entry": _entry,
     "copies": _view("copies"),
+    "disagree": _disagree,
     "sources": _view("sources"),
     "health": _view("health"),
     "lab": _lab,
@@ -150,13 +169,27 @@ def _runs(home):
     yield
 
 
+def _slips(home):
+    """Two notes that contradict each other."""
+    folder = home / "slips"
+    folder.mkdir()
+    for name, year, layers in (("reading.md", 2015, 152), ("lecture.md", 2016, 101)):
+        text = (
+            f"# {name}\n\n## 残差网络（ResNet）\n\n残差网络于 {year} 年由何恺明等人提出。\n\n"
+            f"残差网络最深的一种共有 {layers} 层卷积。\n\n"
+            "残差连接把输入直接加到输出上，梯度因此不会消失。\n"
+        )
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
 def main(folder: Path, wanted: list[str]) -> None:
     """Take the pictures; every page in every look, one screen of it."""
     folder.mkdir(parents=True, exist_ok=True)
     with (
         tempfile.TemporaryDirectory() as home,
         _runs(Path(home)),
-        served(Path(home), [ROOT / "data" / "sample_notes"]) as address,
+        served(Path(home), [ROOT / "data" / "sample_notes", _slips(Path(home))]) as address,
         browser() as launched,
     ):
         for look, options in LOOKS:

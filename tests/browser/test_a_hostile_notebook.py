@@ -21,7 +21,7 @@ def harmless(window):
     return look
 
 
-@pytest.mark.parametrize("view", ["browse", "copies", "sources", "health"])
+@pytest.mark.parametrize("view", ["browse", "copies", "disagree", "sources", "health"])
 def test_the_notes_page_shows_names_as_text(harmless, view):
     harmless("notes", view=view)
 

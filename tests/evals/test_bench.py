@@ -1,11 +1,12 @@
 """The benchmark's own parts: samples in turn, rows that are kept, the table; and two rows run for real, small."""
 
 import json
+from xml.etree import ElementTree
 
 import pytest
 import tiny_model
 
-from evals.bench import engine_rows, run, search_rows
+from evals.bench import engine_rows, passage_rows, plot, run, search_rows
 from evals.bench.child import Child
 from evals.bench.figures import Figure, Ledger, Row, alternate, block, spread, table
 from evals.bench.scene import Scene
@@ -113,3 +114,28 @@ def test_the_lexical_row_holds_both_to_equal_scores(scene, monkeypatch):
         ours = search_rows.PostingsIndex.build([["a"], ["b"], ["c", "c"]])
         theirs = search_rows.RankBM25Index.build([["a"], ["b"], ["c", "a"]])
         search_rows._check_equal(ours, theirs, ["c"])
+
+
+def test_known_passages_are_timed_at_each_point_of_the_curve(scene):
+    figures = run.ROWS["passages"](scene)
+    assert len(figures) == len(passage_rows.POINTS)
+    assert [figure.reached is None for figure in figures] == [True, False, True]
+    assert all(len(samples) == passage_rows.REPEATS for figure in figures for samples in figure.samples.values())
+
+
+def test_the_picture_shows_every_sample_beside_the_median_it_is_compared_with():
+    figures = (
+        Figure("<fast> & so on", "2 ×", "how", samples={"ours": [0.1, 0.2], "theirs": [1.0, 2.0, 3.0]}),
+        Figure("alone", "1", "how", samples={"ours": [1.0]}),
+        Figure("off the scale", "1", "how", samples={"ours": [1e-9], "theirs": [1.0]}),
+    )
+    drawn = plot.plot([Row.now("one", figures)])
+    root = ElementTree.fromstring(drawn)  # noqa: S314 - our own
+    dots = [(dot.get("class"), float(dot.get("cx"))) for dot in root.iter("{http://www.w3.org/2000/svg}circle")]
+    assert [kind for kind, _ in dots] == ["theirs"] * 3 + ["ours"] * 2 + ["theirs", "ours"]
+    middle = dots[1][1]
+    assert dots[3][1] < dots[4][1] < dots[0][1] < middle < dots[2][1]
+    assert dots[5][1] == middle
+    assert dots[6][1] == plot.LABELS
+    assert "&lt;fast&gt; &amp; so on" in drawn
+    assert plot.plot([Row.now("one", figures[1:2])]) == ""

@@ -1,6 +1,8 @@
 """The app over a scripted notebook, and over a small real index with fake models."""
 
+import io
 import shutil
+import sys
 
 import pytest
 from app_page import APP, SOON, Opening, Page, the_desk
@@ -164,3 +166,39 @@ def filled(fake_models, index, home, app):
         return page.run()
 
     return open_page
+
+
+@pytest.fixture
+def mingbai(monkeypatch, capsys, tmp_path):
+    """Run the command line with fakes for the models; (exit code, standard output, standard error)."""
+    from rag import build
+    from ui import cli
+
+    monkeypatch.setenv("MINGBAI_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text("")
+    monkeypatch.setattr(build, "make_embedder", lambda settings: FakeEmbedder())
+    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("云杉网络共有 48 层。\n答案：48"))
+
+    def run(*arguments, stdin=""):
+        monkeypatch.setattr(sys, "argv", ["mingbai", *map(str, arguments)])
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as leaving:
+            code = leaving.code or 0
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
+
+    return run
+
+
+@pytest.fixture
+def spruce(mingbai, tmp_path):
+    """The index of one note, made by the command line."""
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    (notes / "a.txt").write_text("### 云杉网络(SpruceNet)\n    云杉网络共有 48 层。\n", encoding="utf-8")
+    code, _, err = mingbai("ingest", notes, "--index", tmp_path / "index")
+    assert code == 0, err
+    return tmp_path / "index"

@@ -26,7 +26,7 @@ def test_the_first_page_needs_no_model(opened, tmp_path):
 
 def test_the_page_is_there_while_the_notebook_is_still_opening(home, app, notebook, monkeypatch, desk):
     hold = threading.Event()
-    monkeypatch.setattr(library, "open_notebook", lambda *_: hold.wait(SOON) and notebook)
+    monkeypatch.setattr(library, "open_notebook", lambda *_, **__: hold.wait(SOON) and notebook)
 
     try:
         test = app()

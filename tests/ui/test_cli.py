@@ -1,77 +1,45 @@
 import json
-import sys
 import tomllib
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
-from fakes import FakeEmbedder, FakeGenerator
+from fakes import FakeGenerator
 
 from rag import build
 from rag.settings import Settings
-from ui import cli
 from ui.launch import command
 
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.fixture
-def mingbai(monkeypatch, capsys, tmp_path):
-    """Run the command line with fakes for the models; (exit code, standard output, standard error)."""
-    monkeypatch.setenv("MINGBAI_CONFIG", str(tmp_path / "config.toml"))
-    (tmp_path / "config.toml").write_text("")
-    monkeypatch.setattr(build, "make_embedder", lambda settings: FakeEmbedder())
-    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("云杉网络共有 48 层。"))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mingbai", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
-@pytest.fixture
-def index(mingbai, tmp_path):
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    (notes / "a.txt").write_text("### 云杉网络(SpruceNet)\n    云杉网络共有 48 层。\n", encoding="utf-8")
-    code, _, err = mingbai("ingest", notes, "--index", tmp_path / "index")
-    assert code == 0, err
-    return tmp_path / "index"
-
-
-def test_an_answer_is_printed_once_with_its_source(mingbai, index):
-    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index)
+def test_an_answer_is_printed_once_with_its_source(mingbai, spruce):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", spruce)
     assert code == 0
     assert out.count("云杉网络共有 48 层。[1]") == 1
     assert "a.txt:2 云杉网络" in out
 
 
-def test_json_is_the_one_schema_and_nothing_else(mingbai, index):
-    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index, "--json")
+def test_json_is_the_one_schema_and_nothing_else(mingbai, spruce):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", spruce, "--json")
     assert (code, json.loads(out)["state"]) == (0, "answered")
 
 
-def test_a_refusal_exits_with_three(mingbai, index, monkeypatch):
+def test_a_refusal_exits_with_three(mingbai, spruce, monkeypatch):
     monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator("它获得了最佳论文奖。", yes=0.01))
-    code, out, _ = mingbai("ask", "云杉网络获过什么奖？", "--index", index)
+    code, out, _ = mingbai("ask", "云杉网络获过什么奖？", "--index", spruce)
     assert code == 3
     assert "云杉网络" in out
 
 
-def test_own_knowledge_says_so(mingbai, index):
-    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index, "--mode", "rog")
+def test_own_knowledge_says_so(mingbai, spruce):
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", spruce, "--mode", "rog")
     assert code == 0
     assert out.startswith("（未查阅笔记")
 
 
-def test_search_prints_passages(mingbai, index):
-    code, out, _ = mingbai("search", "云杉网络", "--index", index, "-k", "1", "--json")
+def test_search_prints_passages(mingbai, spruce):
+    code, out, _ = mingbai("search", "云杉网络", "--index", spruce, "-k", "1", "--json")
     (passage,) = json.loads(out)["passages"]
     assert code == 0
     assert (passage["file"], passage["found_by"]["dense"]) == ("a.txt", 1)
@@ -89,8 +57,8 @@ def test_search_prints_passages(mingbai, index):
     ],
     ids=str,
 )
-def test_usage_errors_exit_with_two_and_say_what_to_do(mingbai, index, arguments, code, message):
-    got, _, err = mingbai(*arguments, "--index", index)
+def test_usage_errors_exit_with_two_and_say_what_to_do(mingbai, spruce, arguments, code, message):
+    got, _, err = mingbai(*arguments, "--index", spruce)
     assert got == code
     assert message in err
 
@@ -161,7 +129,7 @@ def test_constraints_pin_every_direct_dependency():
         assert name in pinned, requirement
 
 
-def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, index, monkeypatch):
+def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, spruce, monkeypatch):
     cancelled = []
 
     class Interrupted(FakeGenerator):
@@ -182,7 +150,73 @@ def test_ctrl_c_during_an_answer_cancels_it_and_says_so(mingbai, index, monkeypa
             return Stopping()
 
     monkeypatch.setattr(build, "make_generator", lambda settings: Interrupted())
-    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", index)
+    code, out, _ = mingbai("ask", "云杉网络有几层？", "--index", spruce)
     assert code == 130
     assert "云杉" not in out
     assert cancelled[0].is_set()
+
+
+def test_warming_reads_the_passages_ahead_once(mingbai, index, tmp_path, tiny_model_path, monkeypatch):
+    from rag.engine import LlamaEngine
+    from rag.settings import EngineSettings
+
+    monkeypatch.setattr("platformdirs.user_cache_dir", lambda name: str(tmp_path / "cache"))
+    monkeypatch.setattr("rag.model_store.locate", lambda model_id: tiny_model_path)
+    settings = EngineSettings(disk_cache_mb=100, threads=1)
+    monkeypatch.setattr(
+        build,
+        "make_engine",
+        lambda given: LlamaEngine(tiny_model_path, model_id="m", model_hash="h", settings=settings),
+    )
+    notes, where = tmp_path / "notes", ("--index", index)
+    code, _, err = mingbai("ingest", notes, *where, "--warm")
+    assert code == 2
+    assert "engine.disk_cache_mb=4000" in err
+    allowed = ("--warm", "--set", "engine.disk_cache_mb=100")
+    code, _, err = mingbai("ingest", notes, *where, *allowed)
+    assert code == 0, err
+    assert "1 passages" in err
+    assert "1 of them read in 0:0" in err
+    code, _, err = mingbai("ingest", notes, *where, *allowed)
+    assert "1 are known, 0 (0 tokens)" in err
+    assert code == 0
+    code, out, err = mingbai("ingest", notes, *where, *allowed, "--json")
+    assert json.loads(out)["chunks"] == 1
+    assert "warm" not in err
+
+
+def test_ctrl_c_while_warming_keeps_what_is_done(mingbai, index, tmp_path, tiny_model_path, monkeypatch):
+    class Baker:
+        known: ClassVar[list] = []
+        stops_after = 1
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def count_tokens(self, text):
+            return len(text)
+
+        def bake(self, messages, *, is_trial=False):
+            if messages in self.known:
+                return 0
+            if not is_trial:
+                if len(self.known) == self.stops_after:
+                    raise KeyboardInterrupt
+                self.known.append(messages)
+            return 10
+
+    monkeypatch.setattr("rag.model_store.locate", lambda model_id: tiny_model_path)
+    monkeypatch.setattr(build, "make_engine", lambda given: Baker())
+    notes = tmp_path / "notes"
+    (notes / "b.txt").write_text("### 红杉\n    红杉很高。\n\n### 水杉\n    水杉喜水。\n", encoding="utf-8")
+    command = ("ingest", notes, "--index", index, "--warm", "--set", "engine.disk_cache_mb=100")
+    code, _, err = mingbai(*command)
+    assert code == 130
+    assert "stopped, 2 are left" in err
+    Baker.stops_after = 9
+    code, _, err = mingbai(*command)
+    assert code == 0
+    assert "1 are known, 2 (20 tokens)" in err

@@ -1,46 +1,8 @@
 """``mingbai agent cot | hop | tools | auto | workflow``."""
 
 import json
-import sys
 
 import pytest
-from fakes import FakeEmbedder, FakeGenerator
-
-from rag import build
-from ui import cli
-
-REPLY = "云杉网络共有 48 层。\n答案：48"
-
-
-@pytest.fixture
-def mingbai(monkeypatch, capsys, tmp_path):
-    """Run the command line with fakes for the models; (exit code, standard output, standard error)."""
-    monkeypatch.setenv("MINGBAI_CONFIG", str(tmp_path / "config.toml"))
-    (tmp_path / "config.toml").write_text("")
-    monkeypatch.setattr(build, "make_embedder", lambda settings: FakeEmbedder())
-    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator(REPLY))
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mingbai", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
-
-
-@pytest.fixture
-def index(mingbai, tmp_path):
-    notes = tmp_path / "notes"
-    notes.mkdir()
-    (notes / "a.txt").write_text("### 云杉网络(SpruceNet)\n    云杉网络共有 48 层。\n", encoding="utf-8")
-    code, _, err = mingbai("ingest", notes, "--index", tmp_path / "index")
-    assert code == 0, err
-    return tmp_path / "index"
 
 
 def test_reasoning_goes_to_the_side_and_the_answer_to_the_output(mingbai):
@@ -59,8 +21,8 @@ def test_reasoning_goes_to_the_side_and_the_answer_to_the_output(mingbai):
         (["workflow", "mind_map", "term=云杉网络", "--index", "INDEX"], "path"),
     ],
 )
-def test_json_is_one_value_with_outcome_steps_and_cost(mingbai, index, command, key):
-    filled = [str(index) if part == "INDEX" else part for part in command]
+def test_json_is_one_value_with_outcome_steps_and_cost(mingbai, spruce, command, key):
+    filled = [str(spruce) if part == "INDEX" else part for part in command]
     code, out, _ = mingbai("agent", *filled, "--json")
     tree = json.loads(out)
     assert (code, tree["outcome"]) == (0, "done")
@@ -73,8 +35,8 @@ def test_tools_without_an_index_still_calculate(mingbai, tmp_path):
     assert "left out" in err
 
 
-def test_a_refusal_exits_with_three_and_a_limit_with_one(mingbai, index):
-    assert mingbai("agent", "auto", "明天的天气怎么样？", "--index", index)[0] == 3
+def test_a_refusal_exits_with_three_and_a_limit_with_one(mingbai, spruce):
+    assert mingbai("agent", "auto", "明天的天气怎么样？", "--index", spruce)[0] == 3
     code, _, err = mingbai("agent", "cot", "一共几层？", "--method", "deep", "--steps", "1")
     assert code == 1
     assert "1 steps" in err
@@ -90,14 +52,14 @@ def test_a_refusal_exits_with_three_and_a_limit_with_one(mingbai, index):
         (["workflow", "mind_map", "oops"], "NAME=VALUE"),
     ],
 )
-def test_usage_errors_exit_with_two(mingbai, index, arguments, word):
-    with_index = [*arguments, "--index", index] if arguments[0] == "workflow" else arguments
+def test_usage_errors_exit_with_two(mingbai, spruce, arguments, word):
+    with_index = [*arguments, "--index", spruce] if arguments[0] == "workflow" else arguments
     code, _, err = mingbai("agent", *with_index)
     assert code == 2
     assert word in err
 
 
-def test_a_workflow_file_is_checked_and_run(mingbai, index, tmp_path):
+def test_a_workflow_file_is_checked_and_run(mingbai, spruce, tmp_path):
     file = tmp_path / "w.yaml"
     file.write_text(
         "name: hello\nnodes:\n"
@@ -106,5 +68,5 @@ def test_a_workflow_file_is_checked_and_run(mingbai, index, tmp_path):
     )
     code, out, _ = mingbai("agent", "workflow", file, "--check")
     assert (code, json.loads(out)["nodes"]) == (0, ["start", "end"])
-    code, out, _ = mingbai("agent", "workflow", file, "who=云杉", "--index", index, "--trace")
+    code, out, _ = mingbai("agent", "workflow", file, "who=云杉", "--index", spruce, "--trace")
     assert (code, out.strip()) == (0, "Hello 云杉")

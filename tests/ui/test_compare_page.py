@@ -1,8 +1,12 @@
+from types import SimpleNamespace
+
 import pytest
 
 from rag.errors import EngineError, ModelMissingError
 from rag.types import Mode
-from ui.compare_job import KEPT, ORDER, Comparisons
+from ui import compare_choice
+from ui.compare_job import KEPT, Comparisons
+from ui.compare_sides import ORDER, three_modes, variations
 
 SOON = 60.0
 
@@ -11,8 +15,14 @@ SOON = 60.0
 def compare(page, desk):
     """Opens the page and compares a question; waits for the answers unless told not to."""
 
-    def start(question="甲是什么？", lang="zh", *, wait=True):
+    def start(question="甲是什么？", lang="zh", *, wait=True, kind="modes", **chosen):
         test = page(lang).visit("compare")
+        if kind != "modes":
+            test.segmented_control(key="compare-kind").set_value(kind)
+            test.run()
+        for key, value in chosen.items():
+            test.selectbox(key=f"compare-{key}").set_value(value)
+            test.run()
         test.text_input(key="compare-question").set_value(question)
         test.click("compare-start")
         if wait:
@@ -120,8 +130,100 @@ def test_only_the_newest_comparisons_are_kept(notebook):
     from ui.chat_job import Jobs
 
     notebook.gate.set()
-    kept, jobs = Comparisons(), Jobs()
-    made = [kept.start("q", jobs, notebook=lambda: notebook, is_open=lambda _: True) for _ in range(KEPT + 2)]
+    kept, jobs, library = Comparisons(), Jobs(), SimpleNamespace(notebook=lambda: notebook)
+    made = [kept.start("q", three_modes(), jobs, library, is_open=lambda _: True) for _ in range(KEPT + 2)]
 
     assert [kept.find(one) is None for one in made[:3]] == [True, True, False]
     assert kept.find(made[-1]) is not None
+
+
+def test_two_settings_are_set_side_by_side(compare, notebook, opened, desk):
+    notebook.gate.set()
+    test = compare(kind="settings", setting="retrieval.k", mode=Mode.RAG)
+
+    now = desk().settings.retrieval.k
+    assert [stream.mode for stream in notebook.streams] == [Mode.RAG, Mode.RAG]
+    assert [settings.retrieval.k for settings, _ in opened.asked] == [now, 2 * now]
+    assert f"<b>{now}</b>" in test.html
+    assert f"<b>{2 * now}</b>" in test.html
+    assert f"<th>{2 * now}</th>" in test.html
+    # The chat knows only the settings in force.
+    assert [button.key for button in test.button if button.key.startswith("go-on")] == ["go-on-now"]
+
+
+@pytest.mark.parametrize("number", range(6))
+def test_every_variation_can_be_opened_and_has_words(compare, notebook, desk, number):
+    notebook.gate.set()
+    test = compare(kind="settings")
+    one = variations(desk().settings)[number]
+    test.selectbox(key="compare-setting").set_value(one.setting)
+
+    shown = test.run().html
+
+    assert one.setting in shown
+    assert one.now != one.other
+    assert f"一边是 {one.now}，一边是 {one.other}" in shown
+
+
+@pytest.fixture
+def second_model(monkeypatch):
+    """Another generator is on this machine; says whether it fits beside the one in force."""
+    from rag.model_memory import MemoryNeed
+    from ui import compare_job
+
+    fits = {"fits": True}
+
+    def beside(settings):
+        return MemoryNeed(1_000_000_000, is_exact=True), 500_000_000, fits["fits"]
+
+    monkeypatch.setattr(compare_choice, "other_models", lambda settings: ["other-<b>model"])
+    monkeypatch.setattr(compare_choice, "fits_beside", beside)
+    monkeypatch.setattr(compare_job, "fits_beside", beside)
+    return fits
+
+
+def test_two_models_answer_one_after_the_other(compare, notebook, opened, second_model, desk):
+    notebook.gate.set()
+    test = compare(kind="models")
+
+    assert [(s.models.generator, beside) for s, beside in opened.asked][1:] == [("other-<b>model", True)]
+    assert "other-&lt;b&gt;model" in test.html
+    assert desk().settings.models.generator in test.html
+    assert len(notebook.streams) == 2
+
+
+def test_a_model_that_does_not_fit_beside_takes_the_place_and_gives_it_back(
+    compare, notebook, opened, second_model, desk
+):
+    second_model["fits"] = False
+    notebook.gate.set()
+    test = compare(kind="models")
+    assert desk().library.wait(SOON)
+
+    names = [settings.models.generator for settings, _ in opened.asked]
+    own = desk().settings.models.generator
+    assert names == [own, "other-<b>model", own]
+    assert [beside for _, beside in opened.asked] == [False, False, False]
+    assert "放不下两个" in test.html
+    assert len(notebook.streams) == 2
+
+
+def test_stop_before_the_second_model_loads_it_not(compare, notebook, opened, second_model, desk):
+    test = compare(kind="models", wait=False)
+    assert notebook.drafted.wait(SOON)
+
+    test.run().click("stop")
+
+    comparison = desk().comparisons.find(test.query("compare"))
+    assert all(job.wait(SOON) for job in comparison.jobs)
+    assert len(opened.asked) == 1
+    assert [turn.status.value for turn in comparison.turns] == ["stopped", "stopped"]
+
+
+def test_without_a_second_model_the_page_says_where_to_get_one(page, monkeypatch):
+    monkeypatch.setattr(compare_choice, "other_models", lambda settings: [])
+    test = page("en").visit("compare")
+    test.segmented_control(key="compare-kind").set_value("models")
+
+    assert "There is no second generator" in test.run().html
+    assert test.button(key="compare-start").disabled

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from rag.errors import IndexMissingError
+from rag.errors import EngineError, IndexMissingError
 from rag.settings import Settings
 from ui import library
 from ui.library import Library, Phase
@@ -24,12 +24,13 @@ class Shelf:
         self.hold.set()
         self.error = None
 
-    def open(self, settings, before):
+    def open(self, settings, before, *, beside=False):
         assert self.hold.wait(SOON)
         if self.error is not None:
             raise self.error
         made, name = self.make(), self.snapshot
         made.index.close = lambda: self.closed.append(name)
+        made.generator.close = lambda: self.closed.append(settings.models.generator)
         self.opened.append((name, settings, before is not None))
         return made
 
@@ -171,3 +172,67 @@ def test_a_dead_engine_does_not_go_on_into_the_next_notebook(monkeypatch):
     library.open_notebook(Path("x"), Settings(), before)
 
     assert made == ["closed", {"generator": None, "embedder": "embedder"}]
+
+
+OTHER = Settings.model_validate({"models": {"generator": "other"}})
+
+
+def test_other_settings_are_lent_without_disturbing_anybody(opened, shelf):
+    own = opened.notebook()
+    with opened.lend(Settings.model_validate({"retrieval": {"k": 9}}), beside=False) as lent:
+        assert lent is not own
+        assert opened.phase is Phase.READY
+        assert opened.notebook() is own
+
+    assert opened.settings == Settings()
+
+
+def test_a_model_beside_is_closed_with_the_loan_and_the_own_one_stays(opened, shelf):
+    own = opened.notebook()
+    with opened.lend(OTHER, beside=True):
+        assert opened.notebook() is own
+
+    assert shelf.closed == ["other", "one"]
+    assert opened.notebook() is own
+
+
+def test_a_model_in_place_of_the_own_one_makes_everybody_wait_and_gives_it_back(opened, shelf):
+    with opened.lend(OTHER, beside=False):
+        assert opened.is_busy
+        assert not opened.wait(0.05)
+
+    assert opened.wait(SOON)
+    assert [settings.models.generator for _, settings, _ in shelf.opened[1:]] == [
+        "other", Settings().models.generator
+    ]  # fmt: skip
+    assert opened.phase is Phase.READY
+
+
+def test_two_loans_of_the_place_are_refused_and_one_that_fails_gives_it_back(opened, shelf):
+    with opened.lend(OTHER, beside=False):
+        # What waits for the notebook would wait for itself.
+        with pytest.raises(EngineError, match="being loaded"):
+            opened._reserve()
+        shelf.error = IndexMissingError("gone")
+    assert opened.wait(SOON)
+    assert opened.phase is Phase.BROKEN
+
+    shelf.error = None
+    opened.retry()
+    assert opened.wait(SOON)
+    shelf.error = IndexMissingError("gone")
+    with pytest.raises(IndexMissingError), opened.lend(OTHER, beside=True):
+        pass
+    assert opened.phase is Phase.READY
+
+
+def test_a_model_beside_leaves_the_one_before_loaded(monkeypatch):
+    made = []
+    monkeypatch.setattr("rag.notebook.Notebook", lambda index, settings, **models: made.append(models))
+    generator = SimpleNamespace(is_ready=True, close=lambda: made.append("closed"))
+    before = SimpleNamespace(settings=Settings(), embedder="embedder", generator=generator)
+
+    library.open_notebook(Path("x"), OTHER, before, beside=True)
+    assert made == [{"generator": None, "embedder": "embedder"}]
+    library.open_notebook(Path("x"), OTHER, before)
+    assert made[1:] == ["closed", {"generator": None, "embedder": "embedder"}]

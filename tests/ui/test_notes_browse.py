@@ -41,7 +41,7 @@ def test_without_an_index_the_page_says_so_and_leads_to_the_sources(opened, app,
     page.visit("notes")
 
     assert "还没有笔记索引" in page.html
-    assert page.segmented_control(key="notes-view").options == ["条目", "重复", "来源与更新", "索引状态"]
+    assert page.segmented_control(key="notes-view").options == ["条目", "重复", "矛盾", "来源与更新", "索引状态"]
 
 
 def test_entries_are_listed_with_their_aliases(filled):
@@ -109,7 +109,7 @@ def test_ask_about_this_asks_in_a_new_chat(filled, desk):
     assert [turn.question for turn in page.turns] == ["检索增强生成是什么？"]
 
 
-@pytest.mark.parametrize("view", ["browse", "copies", "sources", "health"])
+@pytest.mark.parametrize("view", ["browse", "copies", "disagree", "sources", "health"])
 @pytest.mark.parametrize("lang", ["zh", "en"])
 def test_hostile_names_stay_text_on_every_part(filled, view, lang):
     page = filled(lang).visit("notes", view=view)

@@ -34,13 +34,14 @@ def test_both_languages_say_something_with_the_same_values(key):
 
 
 def test_every_phrase_that_the_pages_ask_for_exists_and_every_one_is_asked_for():
-    tables = {"agents.py", "chat.py", "evals.py", "notes.py", "pages.py"}
+    tables = {"agents.py", "chat.py", "evals.py", "notes.py", "pages.py", "reasons.py"}
     files = [path for path in UI.rglob("*.py") if path.parent.name != "words" or path.name not in tables]
     sources = [path.read_text(encoding="utf-8") for path in files]
     asked = {key for source in sources for key in re.findall(r'say\(\s*\w+,\s*"(\w+)"', source)}
     written = {word for source in sources for word in re.findall(r"[\"'](\w+)[\"']", source)} | {"brand_both"}
     made = ("page_", "about_", "view_", "help_", "stage_", "status_", "type_", "kind_", "state_", "leg_line_")
-    made += ("finding_", "code_", "method_", "line_", "route_", "outcome_", "flow_", "eval_", "table_", "metric_")
+    made += ("finding_", "code_", "step_", "method_", "line_", "route_", "outcome_", "flow_", "eval_", "table_")
+    made += ("metric_", "differ_", "vary_", "compare_")
 
     assert asked <= set(words._WORDS)
     assert len(asked) > 120

@@ -22,6 +22,7 @@ from ui.words.chat import CHAT
 from ui.words.evals import EVALS
 from ui.words.notes import NOTES
 from ui.words.pages import COMPARE, FRAME, LAB, MODELS
+from ui.words.reasons import why as why
 
 Lang = Literal["zh", "en"]
 _STAGES = frozenset(("load", "search", "judge", "write", "check"))
@@ -128,6 +129,12 @@ def finding_name(lang: Lang, kind: str, code: str) -> str:
     about = f"code_{code}"
     name = say(lang, f"finding_{kind}")
     return f"{name} · {say(lang, about)}" if about in _WORDS else name
+
+
+def step_name(lang: Lang, name: str) -> str:
+    """What a step of an agent is called; its own name, such as that of a workflow's node, where there is no word."""
+    key = f"step_{name.replace(' ', '_')}"
+    return say(lang, key) if key in _WORDS else name
 
 
 def mode_name(lang: Lang, mode: Mode) -> str:

@@ -40,6 +40,24 @@ NOTES: Mapping[str, tuple[str, str]] = {
         "同一个名字写在几处，回答时都会参考，值得合并或改名。",
         "One name in several places; answers use them all. Merge or rename them.",
     ),
+    "view_disagree": ("矛盾", "Contradictions"),
+    "disagree": ("说法不一的地方", "Notes that contradict each other"),
+    "disagree_hint": (
+        "同一个条目，两处写的数字、日期不同，或者一处说是、一处说不是。只列很可能写错的；改好笔记，更新索引就会消失。",
+        "One entry with two numbers or dates, or with a yes and a no. Only likely slips are listed; mend the note, "
+        "update the index, and they are gone.",
+    ),
+    "disagree_looking": ("逐句对比笔记，不用模型。", "Comparing the notes sentence by sentence, without a model."),
+    "disagree_stopped": ("已停止，还没有对比完。", "Stopped before all notes were compared."),
+    "disagree_again": ("重新对比", "Compare again"),
+    "disagree_open": ("打开 {place}", "Open {place}"),
+    "no_disagree": (
+        "没有发现互相矛盾的说法。换了说法的矛盾，规则看不出来。",
+        "No contradictions were found. Rules do not see those in quite other words.",
+    ),
+    "differ_number": ("数字不同", "different numbers"),
+    "differ_date": ("日期不同", "different dates"),
+    "differ_negation": ("一是一否", "yes and no"),
     "folders": ("文件夹", "Folders"),
     "folders_hint": (
         "笔记留在原处，只读不改。删去一行不会删除文件夹。",

@@ -12,10 +12,13 @@ FRAME: Mapping[str, tuple[str, str]] = {
     "page_evals": ("评测", "Evals"),
     "page_models": ("模型与设置", "Models and settings"),
     "about_compare": (
-        "同一个问题，用三种方式各答一遍，只有一边说到的地方会标出来。",
-        "One question answered in all three ways; what only one of them says is marked.",
+        "同一个问题，用三种方式、两个模型或两种设置各答一遍，只有一边说到的地方会标出来。",
+        "One question in all three modes, with two models or with two settings; what only one answer says is marked.",
     ),
-    "about_notes": ("看条目、找重复、更新索引。", "Read entries, find repetitions, update the index."),
+    "about_notes": (
+        "看条目，找重复和矛盾，更新索引。",
+        "Read entries, find repetitions and contradictions, update the index.",
+    ),
     "about_lab": (
         "看每一路检索各找到什么、排第几、得几分。",
         "See what each way of searching finds, at which rank and score.",
@@ -44,6 +47,7 @@ FRAME: Mapping[str, tuple[str, str]] = {
     "stage_index": ("建关键词索引", "building the keyword index"),
     "stage_embed": ("算语义向量", "embedding passages"),
     "stage_wait": ("等另一个任务结束", "waiting for another ingest"),
+    "stage_compare": ("对比句子", "comparing sentences"),
     "stage_checking": ("核对", "checking"),
     "stage_start": ("准备", "getting ready"),
 }
@@ -51,6 +55,50 @@ FRAME: Mapping[str, tuple[str, str]] = {
 COMPARE: Mapping[str, tuple[str, str]] = {
     "compare_question": ("问题", "Question"),
     "compare_start": ("对比", "Compare"),
+    "compare_what": ("比什么", "What to compare"),
+    "compare_modes": ("三种方式", "Three modes"),
+    "compare_models": ("两个模型", "Two models"),
+    "compare_settings": ("两种设置", "Two settings"),
+    "compare_other_model": ("另一个模型", "The other model"),
+    "compare_no_model": (
+        "这台电脑上还没有第二个生成模型，可以在“模型与设置”里下载一个。",
+        "There is no second generator on this computer. Models and settings has more to download.",
+    ),
+    "compare_beside": (
+        "先用 {now}，再用它；它约需 {need} GB，现在空闲 {free} GB，可以同时放下。",
+        "First {now}, then this one. It needs about {need} GB; {free} GB are free, so both stay loaded.",
+    ),
+    "compare_in_turn": (
+        "它约需 {need} GB，现在空闲 {free} GB，放不下两个：先用 {now} 回答，再换上它，最后换回来。其间别的问题要等。",
+        "It needs about {need} GB and {free} GB are free, too little for both: {now} answers first, then this one "
+        "takes its place, and at the end it comes back. Other questions wait meanwhile.",
+    ),
+    "compare_setting": ("哪个设置", "Setting"),
+    "compare_values": ("一边是 {now}，一边是 {other}。", "One side has {now}, the other {other}."),
+    "vary_none": ("不用", "none"),
+    "vary_k": ("读几段笔记", "Passages read"),
+    "vary_k_line": ("多读几段可能更全，也更慢。", "More passages may answer more fully, and take longer."),
+    "vary_links": ("顺着名字多查几段", "Passages by links"),
+    "vary_links_line": ("段落里提到的条目也一起读。", "Entries that a passage names are read too."),
+    "vary_fusion": ("合并检索的办法", "Fusion"),
+    "vary_fusion_line": ("几路检索的结果怎样合成一个名单。", "How the lists of the ways of searching become one."),
+    "vary_context_weight": ("贴着笔记写", "Context-aware decoding"),
+    "vary_context_weight_line": (
+        "大于 0 时，模型更少用自己的知识（只在 RCG 有效，约慢一倍）。",
+        "Above 0 the model leans less on what it knows itself (RCG only, about twice as slow).",
+    ),
+    "vary_answer_threshold": ("多有把握才回答", "Certainty to answer"),
+    "vary_answer_threshold_line": (
+        "低一些，少拒答，也更可能答错（只在 RCG 有效）。",
+        "Lower refuses less and errs more (RCG only).",
+    ),
+    "vary_quotes": ("附几句原文", "Quotes of the notes"),
+    "vary_quotes_line": ("RCG 在答案里直接引用的句子。", "Sentences that RCG quotes in an answer."),
+    "vary_reranker": ("重排模型", "Reranker"),
+    "vary_reranker_line": (
+        "再读一遍找到的段落，重新排名；更准，更慢。",
+        "Reads what was found and ranks it anew; slower.",
+    ),
     "compare_gone": (
         "这次对比已经不在了，服务重启后不保留对比。",
         "This comparison is gone; comparisons are not kept over a restart.",

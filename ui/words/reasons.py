@@ -1,0 +1,193 @@
+"""Why an agent found, chose or left something, in the reader's language: English as the agents say it, and Chinese."""
+
+from collections.abc import Mapping
+
+CHINESE: Mapping[str, str] = {
+    "short_and_long": "一条要短，一条要长",
+    "short_and_much": "要求简短，又至少要写这么多",
+    "detailed_and_little": "要求详细，又最多只能写这么一点",
+    "words_and_text": "只要一两个词，又要另写一段话",
+    "lengths_apart": "两个长度范围没有交集",
+    "language_banned": "同一种语言，又要求又禁止",
+    "languages_two": "要求了两种不同的语言",
+    "form_banned": "同一种格式，又要求又禁止",
+    "forms_exclusive": "两种格式互相排斥",
+    "label_and_text": "只要一个标签，又要更长的文字",
+    "label_and_beside": "只要一个标签，旁边又要文字",
+    "text_and_items": "要求一整段，又要求分成几条",
+    "data_and_text": "只要数据，又要在前后加文字",
+    "bullets_banned": "禁止列表，又要求列出几条",
+    "fallback_fixed": "只许说固定的一句话，又要做别的",
+    "fallbacks_two": "同一种情况有两种做法",
+    "fallback_banned": "例外时要做的，正是别处禁止的",
+    "tone_banned": "同一种语气，又要求又禁止",
+    "tones_opposite": "两种语气相反",
+    "texts_at_one_place": "同一处（{place}）要放两段不同的文字",
+    "content_banned": "同样的内容，又要求又禁止",
+    "content_extra": "除此之外什么都不许写，又要写别的",
+    "question_unmarked": "要提问，又不许用问号",
+    "order_mutual": "互相要求排在对方前面",
+    "order_two_at_end": "两个部分争同一头的位置",
+    "order_both_ends": "同一个部分既要在开头又要在结尾",
+    "order_beyond_end": "一个部分要在最边上，另一个却要在它外面",
+    "order_circle": "先后顺序绕成了一个圈",
+    "labels_apart": "两份标签没有一个相同",
+    "judged": "模型判断这两条互相矛盾（概率 {probability}）",
+    "template_broken": "JSON 模板解析不了。",
+    "field_twice": "模板里“{name}”出现了两次。",
+    "listed_twice": "字段列表里有一个名字出现了两次。",
+    "choice_two": "{choice}说了两种：{one}，{other}。",
+    "labels_missing": "说到了标签，却没有列出来。",
+    "template_missing": "说格式在下面，下面却没有。",
+    "fields_missing": "要求 {form}，却没有说有哪些字段或列。",
+    "field_count": "说有 {said} 个字段，实际列了 {named} 个。",
+    "field_mismatch": "字段列表和模板不一样的地方：{names}。",
+    "field_unknown": "说到字段“{name}”，输出里却没有它。",
+    "field_label_type": "字段“{name}”既是{type}，又是标签。",
+    "field_types": "字段“{name}”有两种类型：{types}。",
+    "field_ranges": "字段“{name}”有两个取值范围。",
+    "field_values": "字段“{name}”有两份允许的取值。",
+    "fallback_otherwise": "例外时应说“{text}”，示例说得不一样。",
+    "no_label": "“{text}”不在标签之中。",
+    "no_mark": "没有“{mark}”。",
+    "line_too_long": "有一行 {count} {unit}，超过 {limit}。",
+    "row_columns": "有一行是 {count} 列，应为 {limit} 列。",
+    "too_much": "有 {count} {unit}，超过 {limit}。",
+    "too_little": "有 {count} {unit}，不到 {limit}。",
+    "form_used": "用了{forms}，这是禁止的。",
+    "form_not": "不是{form}。",
+    "demand_unmet": "缺少要求的内容：{text}",
+    "ban_broken": "出现了“{text}”，这是禁止的。",
+    "words_missing_at": "{place}缺少“{text}”。",
+    "words_missing": "缺少“{text}”。",
+    "beside_json": "JSON 之外还有文字。",
+    "beside_table": "表格之外还有文字。",
+    "beside_code": "代码块之外还有文字。",
+    "part_before": "{one} 排在了 {other} 前面。",
+    "part_not_first": "{one} 没有排在最前。",
+    "part_not_last": "{one} 没有排在最后。",
+    "question_repeated": "和示例 {number} 的问题相同，回答却不同。",
+    "question_answered_twice": "前面的示例对同一个问题答得不一样。",
+    "columns_are": "实际的列是：{names}。",
+    "fields_extra": "多了 {names}，格式里没有。",
+    "fields_lacking": "缺少 {names}。",
+    "not_of_type": "{name} 不是{type}。",
+    "not_number": "{name} 不是数。",
+    "value_not_allowed": "{name} 是“{text}”，不在允许的取值里。",
+    "value_outside": "{name} 是 {value}，超出 {low} 到 {high}。",
+    "language_not": "没有用{languages}。",
+    "language_stray": "提示词和问题都用{language}，回答却不是。",
+    "got_field": "{form} 输出没有说字段，补了一个：{name}。",
+    "labels_from_examples": "标签取自示例：{names}。",
+    "count_follows": "字段个数按列表算：{count}。",
+    "reference_removed": "去掉了对一个不存在的格式的指向。",
+    "labels_dropped": "不再提没有列出来的标签。",
+    "list_follows": "字段列表改成和模板一致。",
+    "template_extended": "模板里补上了字段 {name}。",
+    "list_extended": "列表里补上了字段 {name}。",
+    "first_stays": "“{one}”和“{other}”之中，留下前一个。",
+    "examples_show": "按示例改了 {name}。",
+    "first_said_stays": "{name} 以先说的为准。",
+    "template_follows": "模板改成和文字里说的 {name} 一致。",
+    "rule_removed": "{quotes}：去掉了“{text}”（{how}）。",
+    "kept_by_examples": "示例遵守的是另一条",
+    "kept_more_conflicts": "它和更多规则冲突",
+    "kept_universal": "另一条不许有例外",
+    "kept_first": "默认留下先写的",
+    "kept_chosen": "由人选择",
+    "router_failed": "没能选出方法",
+    "compares_entries": "要比较笔记里的几个条目",
+    "linked_entries": "提到一个条目，问的是和它有关的另一个",
+    "word_problem": "是应用题：有几个数，问一个量",
+    "puzzle": "是推理题，没有提到笔记里的条目",
+    "names_entry": "提到了笔记里的条目",
+    "self_contained": "只看题目就能推出来",
+    "needs_facts": "需要查资料",
+    "outside": "要求做一件事，或者问实时的情况",
+    "tool_determined": "题目本身就定了该用哪个工具",
+    "asks_entries": "要找的是条目",
+    "not_in_notes": "笔记里没有答案",
+    "model_silent": "模型没有给出答案",
+    "model_no_result": "模型没有得出答案",
+    "samples_differ": "几次推理的结果都不一样",
+    "thought_cut": "推理到了长度上限，被截断了",
+    "equation_wrong": "推理里有一个算错的等式：{equation}",
+    "limit_tokens": "到了 {count} 个词元的上限",
+    "limit_steps": "到了 {count} 步的上限",
+    "limit_seconds": "到了 {count} 秒的上限",
+}
+_NAMES: Mapping[str, str] = {
+    "characters": "个字",
+    "words": "个词",
+    "sentences": "句",
+    "items": "条",
+    "lines": "行",
+    "paragraphs": "段",
+    "integer": "整数",
+    "number": "数",
+    "string": "文字",
+    "boolean": "真假值",
+    "array": "数组",
+    "object": "对象",
+    "table": "表格",
+    "bullets": "列表",
+    "numbered": "编号列表",
+    "plain": "纯文本",
+    "prose": "一整段文字",
+    "label": "标签",
+    "markdown": "Markdown",
+    "json": "JSON",
+    "xml": "XML",
+    "csv": "CSV",
+    "yaml": "YAML",
+    "html": "HTML",
+    "zh": "中文",
+    "en": "英文",
+    "mirror": "提问的语言",
+    "start": "开头",
+    "end": "结尾",
+    "TABLE": "表格",
+    "separator": "分隔符",
+    "date form": "日期格式",
+    "naming": "命名方式",
+    "header": "表头",
+    "outer shape": "外层结构",
+    "comma": "逗号",
+    "semicolon": "分号",
+    "tab": "制表符",
+    "pipe": "竖线",
+    "with a header": "有表头",
+    "without a header": "没有表头",
+    "one object": "一个对象",
+    "an array": "一个数组",
+    "one object per line": "每行一个对象",
+}
+"""What agents call things, in Chinese; names that a prompt made up stay as they are."""
+_NAMED = frozenset("choice form forms language languages one other place type types unit".split())
+_JOINTS = {" and ": "和", " or ": "或", ", ": "、"}
+_KINDS = frozenset("length language format fallback tone place content order labels judged".split())
+
+
+def why(lang: str, sentence: str) -> str:
+    """A reason of an agent in a language; as it is where no code stands for it, such as the words of a model."""
+    if lang != "zh":
+        kind, _, rest = sentence.partition(": ")
+        return rest[:1].upper() + rest[1:] if kind in _KINDS and rest else sentence
+    # The words are on every page, the agents only on one.
+    from agents.reasons import read
+
+    reason = read(sentence)
+    if reason is None:
+        return sentence
+    return CHINESE[reason.code].format(**{name: _value(name, value) for name, value in reason.values.items()})
+
+
+def _value(name: str, value: str) -> str:
+    """A value in Chinese where it is a name that the agents gave, not the reader's own words."""
+    if name == "how":
+        return why("zh", value)
+    if name not in _NAMED:
+        return value
+    joint = next((joint for joint in _JOINTS if joint in value and value not in _NAMES), "")
+    parts = value.split(joint) if joint else [value]
+    return _JOINTS.get(joint, "").join(_NAMES.get(part, part) for part in parts)
