@@ -1,7 +1,7 @@
 """The in-process generator: llama.cpp owned by one worker thread, streamed to any number of readers.
 
-Questions wait in a bounded first-in, first-out queue and hold the engine for their whole stream.
-Greedy decoding with no repeat penalty by default; equal requests give equal bytes, warm or cold.
+Questions wait in a bounded queue, callers in turn; ``engine.parallel`` of them are answered at once, one by default.
+Greedy decoding with no repeat penalty by default; equal requests give equal bytes, warm or cold, when they run alone.
 """
 
 import hashlib
@@ -16,8 +16,10 @@ from typing import Protocol, Self, TypeVar
 import platformdirs
 
 from rag.engine_baking import Bake
+from rag.engine_generate import Generate
 from rag.engine_grading import ChooseEach
-from rag.engine_tasks import Choose, Engine, Generate, Score
+from rag.engine_streams import Streams
+from rag.engine_tasks import Choose, Engine, Score
 from rag.errors import EngineError, PromptTooLongError
 from rag.gguf import available_memory, estimate_memory
 from rag.json_grammar import grammar_for
@@ -104,7 +106,7 @@ class LlamaEngine:
         channel = Channel(cancel)
         contrast = self._prompt(request.contrast, 2 * request.max_tokens + len(tokens)) if request.contrast else None
         task = Generate(request, tokens, channel, grammar=grammar, contrast=contrast)
-        channel.on_cancel = lambda: task.cancelled_while_waiting() if self._worker.drop(task) else None
+        channel.on_cancel = lambda: task.stop() if self._worker.drop(task) else None
         stream = PieceStream(channel)
         self._worker.submit(task)
         return stream
@@ -126,11 +128,7 @@ class LlamaEngine:
         Raises:
             PromptTooLongError, EngineError: as ``choose``.
         """
-        task = ChooseEach(
-            [self._prompt(messages, 1, is_cut=True) for messages in prompts],
-            self._heads(options),
-            cells=self._context_size,
-        )
+        task = ChooseEach([self._prompt(messages, 1, is_cut=True) for messages in prompts], self._heads(options))
         return self._wait_for(task)
 
     def bake(self, messages: Sequence[Message], *, is_trial: bool = False) -> int:
@@ -204,12 +202,14 @@ def _load(path: Path, model_hash: str, settings: EngineSettings) -> Engine:
             f"{available / 1e9:.1f} GB are free. Close programs, lower engine.context_size or use a smaller model."
         )
     # Imported here: loading the native library is heavy, and only this thread needs it.
-    from rag.llama_adapter import LlamaModel, build_name
+    from rag.llama_adapter import STREAMS, LlamaModel, build_name
 
     model = LlamaModel(path, settings)
     rows = CPU_ROWS if settings.gpu_layers == 0 else settings.batch_size
     store = _store(f"{model_hash}\n{build_name()}\n{settings.bits()}", settings)
-    return Engine(model, _cache(model, rows, store, settings))
+    cache = _cache(model, rows, store, settings)
+    streams = Streams(model, cache, limit=settings.parallel, cells=settings.context_size, first=STREAMS)
+    return Engine(model, cache, streams)
 
 
 def _cache(model: Decoder, rows: int, store: KVStore, settings: EngineSettings) -> PassageCache:

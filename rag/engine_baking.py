@@ -15,9 +15,11 @@ class Bake:
     """Computes and stores what is missing of the passages of a prompt; with ``is_trial`` it only counts that."""
 
     urgency = Urgency.BACKGROUND
+    is_stream = False
 
     def __init__(self, tokens: PromptTokens, *, is_trial: bool) -> None:
         self.outcome: Future[int] = Future()
+        self.cells = len(tokens)
         self._tokens = tokens
         self._is_trial = is_trial
         self._cancelled = False
@@ -26,8 +28,10 @@ class Bake:
         """Do it; the outcome is the number of tokens."""
         if not self._tokens.places:
             raise EngineError("The prompt holds no passage. Give one with numbered passages.")
+        model.streams.prepare()
+        look = model.streams.between(lambda: self._cancelled)
         missing = model.cache.unbaked(self._tokens)
-        if missing and not self._is_trial and model.cache.bake(self._tokens, lambda: self._cancelled) is None:
+        if missing and not self._is_trial and model.cache.bake(self._tokens, look) is None:
             raise GenerationCancelledError("The reading was cancelled.")
         self.outcome.set_result(missing)
 

@@ -5,7 +5,7 @@ mixed batches. So a verdict over a passage that was read before costs a few rows
 The probabilities are those of single readings up to rounding: the rows of a mixed batch are added up in another order.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
@@ -24,18 +24,21 @@ class ChooseEach:
     """Probabilities of the first tokens of given options after each prompt."""
 
     urgency = Urgency.BEGUN
+    is_stream = False
 
-    def __init__(self, prompts: Prompts, options: list[int], *, cells: int) -> None:
+    def __init__(self, prompts: Prompts, options: list[int]) -> None:
         self.outcome: Future[list[list[float]]] = Future()
         self._prompts = prompts
         self._options = options
-        self._cells = cells
+        # At least one prompt must fit; more are read in as many groups as it takes.
+        self.cells = max(map(len, prompts), default=0)
         self._cancelled = False
 
     def run(self, model: "Engine") -> None:
         """Read the prompts in groups that fit the context."""
+        model.streams.prepare()
         found: list[list[float]] = []
-        for group in groups(self._prompts, most=model.cache.sequences, cells=self._cells):
+        for group in groups(self._prompts, most=model.cache.sequences, cells=model.streams.free_cells):
             found += self._read(model, group)
         self.outcome.set_result(found)
 
@@ -49,15 +52,18 @@ class ChooseEach:
         self._cancelled = True
 
     def _read(self, engine: "Engine", prompts: Prompts) -> list[list[float]]:
-        begun = engine.cache.spread(prompts, lambda: self._cancelled)
+        look = engine.streams.between(lambda: self._cancelled)
+        begun = engine.cache.spread(prompts, look)
         try:
             if begun is None:
                 raise GenerationCancelledError("The reading was cancelled.")
-            return self._finish(engine, prompts, begun)
+            return self._finish(engine, prompts, begun, look)
         finally:
             engine.cache.clear()
 
-    def _finish(self, engine: "Engine", prompts: Prompts, begun: Sequence[int]) -> list[list[float]]:
+    def _finish(
+        self, engine: "Engine", prompts: Prompts, begun: Sequence[int], is_cancelled: Callable[[], bool]
+    ) -> list[list[float]]:
         """Evaluate what is missing of each prompt, and look behind its last token."""
         rows = [
             (tokens[place], place, sequence, place == len(tokens) - 1)
@@ -67,7 +73,7 @@ class ChooseEach:
         found, start = [], 0
         # Batches of like size, so that none is small enough for the other attention kernel (rag.prompt_cache).
         for size in batch_sizes(len(rows), engine.cache.rows):
-            if self._cancelled:
+            if is_cancelled():
                 raise GenerationCancelledError("The reading was cancelled.")
             tokens, places, sequences, is_last = zip(*rows[start : start + size], strict=True)
             start += size

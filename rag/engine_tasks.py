@@ -1,35 +1,52 @@
-"""What the engine's worker can be asked to do: generate, choose between first tokens, score a given text."""
+"""What the engine's worker owns, and two of the things it can be asked: choose between first tokens, score a text."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
-from functools import partial
 from itertools import chain
-from time import perf_counter
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from rag.chat_format import Segment, render
-from rag.decoding import AnswerText, Logits, pick, shares
+from rag.decoding import Logits, shares
+from rag.engine_streams import Streams
 from rag.errors import EngineError, GenerationCancelledError
 from rag.fair_queue import Urgency
 from rag.passage_cache import PassageCache
 from rag.passages import PromptTokens, cut_prompt
-from rag.protocols import Generation, GenerationRequest, TokenScore
-from rag.streaming import Channel, Finish
+from rag.protocols import TokenScore
 from rag.types import Message
+from rag.worker import ENDED, Task
 
 if TYPE_CHECKING:
-    from rag.llama_adapter import Grammar, LlamaModel
+    from rag.llama_adapter import LlamaModel
 
 
 class Engine:
-    """What the worker owns: the model and what its KV cache holds."""
+    """What the worker owns: the model, what its KV cache holds, and the answers that run in it."""
 
-    def __init__(self, model: "LlamaModel", cache: PassageCache) -> None:
+    def __init__(self, model: "LlamaModel", cache: PassageCache, streams: Streams) -> None:
         self.model = model
         self.cache = cache
+        self.streams = streams
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether ``step`` has something to do."""
+        return self.streams.is_busy
+
+    def admits(self, task: Task["Engine"]) -> bool:
+        """Whether a task can be begun now."""
+        return self.streams.admits(task.cells, is_stream=task.is_stream)
+
+    def step(self) -> None:
+        """Give each running answer its next token."""
+        self.streams.step()
+
+    def cancel(self) -> None:
+        """End the running answers as cancelled."""
+        self.streams.cancel()
 
     def prompt(self, messages: Sequence[Message], *, is_cut: bool = False) -> PromptTokens:
         """The tokens of a chat; with the places of its passages where they are asked for. Safe from any thread."""
@@ -42,147 +59,10 @@ class Engine:
         return self.model.tokenize(segment.text, special=segment.is_frame)
 
     def close(self) -> None:
-        """Store what is still in the context, then free the model."""
+        """Store what is still in the context, then free the model. What still runs gets an error."""
+        self.streams.fail(EngineError(ENDED))
         self.cache.retire()
         self.model.close()
-
-
-class Generate:
-    """One streamed generation."""
-
-    urgency = Urgency.ANSWER
-
-    def __init__(
-        self,
-        request: GenerationRequest,
-        tokens: list[int],
-        channel: Channel,
-        *,
-        grammar: str | None = None,
-        contrast: list[int] | None = None,
-    ) -> None:
-        self._request = request
-        self._tokens = tokens
-        self._grammar = grammar
-        self._contrast = Contrast(contrast, request.contrast_weight) if contrast else None
-        self._channel = channel
-        self._rng = np.random.default_rng(request.seed % 2**64)
-        self._completion = 0
-        self._reused = 0
-        # When it was asked, when the worker took it, when the first token was there.
-        self._times = [perf_counter()]
-
-    def run(self, model: Engine) -> None:
-        """Read the prompt, then decode until an end, a limit or a cancellation."""
-        self._times.append(perf_counter())
-        grammar = None if self._grammar is None else model.model.grammar(self._grammar)
-        try:
-            reused = model.cache.prefill(self._tokens, lambda: self._channel.is_cancelled)
-            self._reused = reused or 0
-            if self._contrast is not None and reused is not None:
-                self._contrast.begin(model.model)
-            self._finish("cancelled" if reused is None else self._decode(model, grammar))
-        finally:
-            if self._contrast is not None:
-                self._contrast.end(model.model)
-            if grammar is not None:
-                grammar.close()
-
-    def fail(self, error: EngineError) -> None:
-        """Hand the error to the reader."""
-        self._channel.finish(error)
-
-    def cancel(self) -> None:
-        """Stop at the next token."""
-        self._channel.cancel()
-
-    def cancelled_while_waiting(self) -> None:
-        """End a request that never ran."""
-        self._finish("cancelled")
-
-    def _decode(self, engine: Engine, grammar: "Grammar | None") -> Finish:
-        model = engine.model
-        text = AnswerText(self._request.stop)
-        position = len(self._tokens)
-        while not self._channel.is_cancelled:
-            token = self._next_token(model, grammar)
-            if not self._completion:
-                self._times.append(perf_counter())
-            if model.is_end(token):
-                self._channel.put(text.close())
-                return "stop"
-            self._completion += 1
-            self._channel.put(text.push(token, model.piece(token)))
-            if text.finish is not None:
-                return text.finish
-            if self._completion == self._request.max_tokens:
-                self._channel.put(text.close())
-                return "length"
-            if self._contrast is None:
-                model.decode([token], position)
-            else:
-                self._contrast.step(model, token, position)
-            engine.cache.extend(token)
-            position += 1
-        return "cancelled"
-
-    def _next_token(self, model: "LlamaModel", grammar: "Grammar | None") -> int:
-        """Draw freely first and mask only when the grammar refuses: the same distribution, far cheaper."""
-        draw = partial(pick, temperature=self._request.temperature, top_p=self._request.top_p, rng=self._rng)
-        scores = model.logits() if self._contrast is None else self._contrast.scores
-        token = draw(scores)
-        if grammar is not None:
-            if not grammar.allows(token):
-                token = draw(grammar.mask(scores))
-            if not model.is_end(token):
-                grammar.accept(token)
-        return token
-
-    def _finish(self, finish: Finish) -> None:
-        now = perf_counter()
-        asked, taken, first = (self._times + [now] * 2)[:3]
-        self._channel.finish(
-            Generation(
-                text=self._channel.text,
-                finish=finish,
-                prompt_tokens=len(self._tokens),
-                completion_tokens=self._completion,
-                reused_tokens=self._reused,
-                queued=taken - asked,
-                prefill=first - taken,
-                decode=now - first,
-            )
-        )
-
-
-class Contrast:
-    """The second sequence of context-aware decoding (Shi et al., 2023): the request without its evidence."""
-
-    def __init__(self, tokens: list[int], weight: float) -> None:
-        self._tokens = tokens
-        self._weight = weight
-        self._position = len(tokens)
-        self.scores: Logits = np.empty(0, dtype=np.float32)
-
-    def begin(self, model: "LlamaModel") -> None:
-        """Read the bare request beside the prompt that was just read."""
-        with_evidence = model.logits().copy()
-        for start in range(0, len(self._tokens), model.rows):
-            model.decode(self._tokens[start : start + model.rows], start, sequence=1)
-        self._combine(with_evidence, model.logits())
-
-    def step(self, model: "LlamaModel", token: int, position: int) -> None:
-        """Append the drawn token to both sequences."""
-        model.decode_rows([token] * 2, [position, self._position], [0, 1], [0, 1])
-        self._position += 1
-        self._combine(model.logits(0), model.logits(1))
-
-    def end(self, model: "LlamaModel") -> None:
-        """Forget the second sequence."""
-        model.forget(0, sequence=1)
-
-    def _combine(self, with_evidence: Logits, without: Logits) -> None:
-        self.scores = (1 + self._weight) * with_evidence - self._weight * without
 
 
 Outcome = TypeVar("Outcome")
@@ -192,19 +72,23 @@ class Reading(Generic[Outcome]):
     """A task that reads a prompt and looks at scores instead of drawing tokens."""
 
     urgency = Urgency.BEGUN
+    is_stream = False
 
     def __init__(self, tokens: list[int]) -> None:
         self.outcome: Future[Outcome] = Future()
+        self.cells = len(tokens)
         self._tokens = tokens
         self._cancelled = False
 
     def run(self, model: Engine) -> None:
         """Evaluate the prompt, then look."""
-        if self._cancelled or model.cache.prefill(self._tokens, lambda: self._cancelled) is None:
+        model.streams.prepare()
+        look = model.streams.between(lambda: self._cancelled)
+        if self._cancelled or model.cache.prefill(self._tokens, look) is None:
             raise GenerationCancelledError("The reading was cancelled.")
-        self.outcome.set_result(self.look(model.model))
+        self.outcome.set_result(self.look(model.model, look))
 
-    def look(self, model: "LlamaModel") -> Outcome:
+    def look(self, model: "LlamaModel", is_cancelled: Callable[[], bool]) -> Outcome:
         """The outcome; the model has just read the prompt."""
         raise NotImplementedError
 
@@ -225,7 +109,7 @@ class Choose(Reading[list[float]]):
         super().__init__(tokens)
         self._options = options
 
-    def look(self, model: "LlamaModel") -> list[float]:
+    def look(self, model: "LlamaModel", is_cancelled: Callable[[], bool]) -> list[float]:
         """One probability for each option, summing to 1."""
         return shares(model.logits(), self._options)
 
@@ -235,13 +119,16 @@ class Score(Reading[list[TokenScore]]):
 
     def __init__(self, tokens: list[int], continuation: list[int]) -> None:
         super().__init__(tokens)
+        self.cells = len(tokens) + len(continuation)
         self._continuation = continuation
 
-    def look(self, model: "LlamaModel") -> list[TokenScore]:
+    def look(self, model: "LlamaModel", is_cancelled: Callable[[], bool]) -> list[TokenScore]:
         """One score for each token of the text."""
         given, step = self._continuation, model.scored_rows
         scores = [log_probability(model.logits(), given[0])] if given else []
         for start in range(0, len(given) - 1, step):
+            if is_cancelled():
+                raise GenerationCancelledError("The reading was cancelled.")
             read = given[start : min(start + step, len(given) - 1)]
             model.decode(read, len(self._tokens) + start, scored=True)
             scores += [log_probability(model.logits(row), given[start + 1 + row]) for row in range(len(read))]

@@ -69,6 +69,13 @@ class FairQueue(Generic[T]):
         lane = self._lanes[Urgency.BACKGROUND if caller.is_background else urgency]
         lane.setdefault(caller.name, deque()).append(item)
 
+    def first(self) -> T:
+        """The item that ``take`` would give. Raises IndexError when there is none."""
+        for lane in self._lanes.values():
+            for items in lane.values():
+                return items[0]
+        raise IndexError("the queue is empty")
+
     def take(self) -> T:
         """The next item; its caller goes to the end of the line. Raises IndexError when there is none."""
         for lane in self._lanes.values():

@@ -88,12 +88,19 @@ class Process:
             channel.on_cancel = partial(self._cancel, number)
         on_behalf = {"caller": asking.name, "is_background": asking.is_background}
         if not self._send({"number": number, "kind": kind, **on_behalf, **values}):
+            # The child is gone or about to be. Whoever is told so and asks again must find it gone.
+            with suppress(subprocess.TimeoutExpired):
+                self._child.wait(_CLOSE_SECONDS)
             self._drop(number, self._ended())
         return pending.outcome
 
     def close(self) -> None:
-        """End the child; whoever waits gets an error. Idempotent."""
+        """End the child for good; whoever waits or comes later gets an error. Idempotent."""
         self.error = self.error or EngineError(_CLOSED)
+        self.end()
+
+    def end(self) -> None:
+        """End the child, or clear up behind one that has ended; whoever waits gets an error. Idempotent."""
         for pending in list(self.pending.values()):
             if pending.channel is not None:
                 pending.channel.cancel()
@@ -270,7 +277,7 @@ class IsolatedEngine:
                     "Verify the model: mingbai models verify"
                 )
                 raise self._process.error
-            self._process.close()
+            self._process.end()
             self._closer.detach()
             self._process = Process(self._opening)
             self._closer = weakref.finalize(self, _close, [self._process])

@@ -25,10 +25,12 @@ from rag.settings import EngineSettings
 _KV_TYPES = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0, "q4_0": 2}
 _FLASH_OFF, _FLASH_ON = 0, 1
 _NO_MEMORY_SLOT = 1
-# Sequence 0 holds the prompt, 1 the same without evidence for context-aware decoding; several short readings side by
-# side use the first GRADED. States pass through SCRATCH. All share the context's cells.
+# Sequence 0 holds the last prompt; several short readings side by side use the first GRADED. States pass through
+# SCRATCH. Running answers have two sequences each from STREAMS on, the second for context-aware decoding. All share
+# the context's cells.
 GRADED = 16
 SCRATCH = GRADED
+STREAMS = SCRATCH + 1
 # Rows of one batch that may all be read: each holds the whole vocabulary (0.6 MB for 152,000 tokens).
 SCORED_ROWS = 32
 _TOKEN_SCORE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])
@@ -94,7 +96,7 @@ class LlamaModel:
             )
         chosen = llama.llama_context_default_params()
         chosen.n_ctx, chosen.n_batch, chosen.n_ubatch = settings.context_size, self.rows, self.rows
-        chosen.n_seq_max, chosen.kv_unified = SCRATCH + 1, True
+        chosen.n_seq_max, chosen.kv_unified = STREAMS + 2 * settings.parallel, True
         chosen.n_outputs_max, chosen.no_perf = self.scored_rows, True
         chosen.n_threads = chosen.n_threads_batch = thread_count(settings.threads)
         chosen.flash_attn_type = _FLASH_ON if settings.flash_attention else _FLASH_OFF
@@ -189,9 +191,9 @@ class LlamaModel:
         reason = "the context is full" if status == _NO_MEMORY_SLOT else f"code {status}: {_last_log()}"
         raise EngineError(f"llama.cpp could not evaluate {count} tokens at {positions[0]}: {reason}. Ask again.")
 
-    def save_state(self, start: int, end: int) -> State:
-        """A copy of what sequence 0 holds of the tokens at ``start:end``."""
-        llama.llama_memory_seq_cp(self._memory, 0, SCRATCH, start, end)
+    def save_state(self, start: int, end: int, sequence: int = 0) -> State:
+        """A copy of what a sequence holds of the tokens at ``start:end``."""
+        llama.llama_memory_seq_cp(self._memory, sequence, SCRATCH, start, end)
         state = np.empty(llama.llama_state_seq_get_size(self._context, SCRATCH), dtype=np.uint8)
         written = llama.llama_state_seq_get_data(self._context, _bytes_of(state), state.nbytes, SCRATCH)
         self.forget(0, SCRATCH)

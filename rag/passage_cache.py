@@ -91,12 +91,15 @@ class PassageCache(PromptCache):
             return super().spread([list(tokens) for tokens in prompts], is_cancelled)
         return self._side_by_side(cut, is_cancelled)
 
-    def extend(self, token: int) -> None:
-        """Take note of a token that was decoded behind the prompt."""
-        if self._mixed:
-            self._mixed.append(token)
-        else:
-            super().extend(token)
+    def retire(self, kept: int = 0) -> None:
+        """As PromptCache.retire."""
+        self._mixed = []
+        super().retire(kept)
+
+    def keep(self, tokens: Sequence[int], sequence: int) -> None:
+        """As PromptCache.keep, but nothing where prompts may be approximate."""
+        if not self.reuses_passages:
+            super().keep(tokens, sequence)
 
     def clear(self) -> None:
         """Empty the context; nothing of it is stored."""

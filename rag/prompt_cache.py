@@ -9,6 +9,9 @@ bits, and are put back in order from the first cell on, so that attention adds u
 
 Without this rule (``is_exact`` False) only what is new is read, answers included: about twice as fast for a short
 follow-up, and then a warm answer may differ from a cold one where two tokens are nearly as likely.
+
+Bits also depend on which cells a prompt lies in, so what is read while other answers are in the context (``join``, or
+a prompt while not ``is_alone``) is never stored under this rule.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,13 +30,13 @@ CPU_ROWS = 2 * MIN_ROWS
 class Decoder(Protocol):
     """A KV cache; sequence 0 where none is named."""
 
-    def decode(self, tokens: Sequence[int], position: int) -> None:
+    def decode(self, tokens: Sequence[int], position: int, *, sequence: int = 0) -> None:
         """Evaluate tokens at ``position``; the logits of the last one can be read after it."""
 
     def forget(self, position: int, sequence: int = 0) -> None:
         """Drop all tokens of a sequence from ``position`` on."""
 
-    def save_state(self, start: int, end: int) -> State:
+    def save_state(self, start: int, end: int, sequence: int = 0) -> State:
         """A copy of what the cache holds of the tokens at ``start:end``."""
 
     def load_state(self, state: State, sequence: int = 0, *, shift: int = 0) -> bool:
@@ -48,6 +51,7 @@ class PromptCache:
 
     A prompt that has to make room for another one leaves its blocks in the store.
     ``rows`` is the most that one batch may hold; less than 128 counts as 128. ``sequences`` prompts may be spread.
+    ``is_alone`` is told from outside: whether nobody else has anything in the context.
     """
 
     # Whether prompts with passages are read approximately (rag.passage_cache).
@@ -65,6 +69,8 @@ class PromptCache:
         self._decoder = decoder
         self.rows = max(rows, CPU_ROWS)
         self.sequences = sequences
+        self.is_alone = True
+        self._is_exact = is_exact
         self._fewest = MIN_ROWS if is_exact else 1
         self._store = store or KVStore(0)
         self._tokens: list[int] = []
@@ -98,7 +104,7 @@ class PromptCache:
         self.retire()
         for tokens in prompts:
             keys = self._store.keys(tokens[:-1])
-            whole = len(keys) * BLOCK
+            whole = len(keys) * BLOCK if self._may_store else 0
             if whole - self._store.held(keys) * BLOCK > CPU_ROWS and self.prefill(tokens[:whole], is_cancelled) is None:
                 return None
         self.retire()
@@ -111,10 +117,41 @@ class PromptCache:
             begun.append(self._load(self._store.keys(tokens[:-1]), shared, number))
         return begun
 
-    def extend(self, token: int) -> None:
-        """Take note of a token that was decoded alone behind the prompt; such rows are not exact."""
-        if self._fewest < MIN_ROWS:
-            self._tokens.append(token)
+    def join(
+        self,
+        tokens: Sequence[int],
+        sequence: int,
+        others: Sequence[tuple[int, Sequence[int]]],
+        is_cancelled: Callable[[], bool],
+    ) -> int | None:
+        """As ``prefill``, but into another sequence, beside ``others``: sequences and the prompts they begin with.
+
+        What it has in common with one of them is shared; each call evaluates at most 128 tokens.
+        """
+        self.retire()
+        source, start = max(
+            ((number, common_length(prompt, tokens[:-1])) for number, prompt in others),
+            key=lambda one: one[1],
+            default=(0, 0),
+        )
+        keys = self._store.keys(tokens[:-1])
+        held = self._store.held(keys) * BLOCK
+        start -= start % BLOCK if held > start else 0
+        if start:
+            self._decoder.share(source, sequence, start)
+        reused = self._load(keys[: held // BLOCK], start, sequence) if held > start else start
+        position = reused
+        for size in batch_sizes(len(tokens) - reused, CPU_ROWS):
+            if is_cancelled():
+                return None
+            self._decoder.decode(tokens[position : position + size], position, sequence=sequence)
+            position += size
+        return reused
+
+    def keep(self, tokens: Sequence[int], sequence: int) -> None:
+        """Store what another sequence holds, an answer included; only where bits need not be exact."""
+        if not self._is_exact:
+            self._save(tokens, sequence)
 
     def clear(self) -> None:
         """Empty the context; nothing of it is stored."""
@@ -125,11 +162,7 @@ class PromptCache:
     def retire(self, kept: int = 0) -> None:
         """Drop what the context holds beyond the first ``kept`` tokens; the store takes the whole prompt first."""
         if kept < len(self._tokens):
-            keys = self._store.keys(self._tokens)
-            for number, key in enumerate(keys):
-                if key not in self._store:
-                    self._store.put(key, self._decoder.save_state(number * BLOCK, (number + 1) * BLOCK))
-            self._store.touch(keys)
+            self._save(self._tokens, 0)
         self._tokens = self._tokens[:kept]
         self._decoder.forget(kept)
 
@@ -172,8 +205,19 @@ class PromptCache:
             position += BLOCK
         return position
 
+    @property
+    def _may_store(self) -> bool:
+        return self.is_alone or not self._is_exact
+
     def _keep(self, tokens: Sequence[int]) -> None:
-        self._tokens = list(tokens) if len(tokens) >= self._fewest else []
+        self._tokens = list(tokens) if len(tokens) >= self._fewest and self._may_store else []
+
+    def _save(self, tokens: Sequence[int], sequence: int) -> None:
+        keys = self._store.keys(tokens)
+        for number, key in enumerate(keys):
+            if key not in self._store:
+                self._store.put(key, self._decoder.save_state(number * BLOCK, (number + 1) * BLOCK, sequence))
+        self._store.touch(keys)
 
 
 def common_length(old: Sequence[int], new: Sequence[int]) -> int:

@@ -105,6 +105,8 @@ class EngineSettings(Section):
     ``exact_reuse`` keeps warm answers equal to cold ones bit by bit (rag.prompt_cache); without it they come sooner.
     ``repack`` lays weights out anew for the processor; ``calibrate`` measures once which settings are fastest here.
     ``isolated`` runs it in a process of its own, which a crash of native code ends instead of this one.
+    ``parallel`` answers are decoded together and share the ``context_size``; above 1, an answer given while others run
+    may differ from the same answer alone where two tokens are nearly as likely.
     ``passage_reuse`` answers sooner from known passages, approximately (rag.passage_cache): "best-first" reads none
     of them anew; "mixed" puts the best one last and reads it anew, and others before it within ``recompute_tokens``.
     """
@@ -118,6 +120,7 @@ class EngineSettings(Section):
     flash_attention: bool = True
     kv_type: Literal["f16", "q8_0", "q4_0"] = "f16"
     queue_size: Positive = 64
+    parallel: Annotated[int, Field(ge=1, le=16)] = 1
     cache_mb: Annotated[int, Field(ge=0)] = 256
     disk_cache_mb: Annotated[int, Field(ge=0)] = 0
     exact_reuse: bool = True
@@ -130,7 +133,7 @@ class EngineSettings(Section):
     def bits(self) -> str:
         """The settings that the bits of a KV state depend on."""
         return self.model_dump_json(
-            exclude={"context_size", "queue_size", "cache_mb", "disk_cache_mb", "isolated", "calibrate"}
+            exclude={"context_size", "queue_size", "parallel", "cache_mb", "disk_cache_mb", "isolated", "calibrate"}
             | {"passage_reuse", "recompute_tokens"}
         )
 
@@ -156,8 +159,15 @@ class UISettings(Section):
 # Settings that belong together; whatever else is set wins. Embedder, reranker and FAISS find a GPU by themselves.
 PROFILES: Mapping[str, Mapping[str, object]] = {
     "cpu": {},
-    # All layers on the card, a prompt in one wide batch, room for the states of many prompts.
-    "gpu": {"engine.gpu_layers": -1, "engine.batch_size": 2048, "engine.cache_mb": 2048},
+    # All layers on the card, a prompt in one wide batch, room for the states of many prompts; several answers decoded
+    # together, in the longest context that every generator of the catalogue was trained for.
+    "gpu": {
+        "engine.gpu_layers": -1,
+        "engine.batch_size": 2048,
+        "engine.cache_mb": 2048,
+        "engine.parallel": 8,
+        "engine.context_size": 8192,
+    },
 }
 
 

@@ -1,34 +1,34 @@
-"""One thread that owns a model and works off a bounded queue, fairly among those who ask."""
+"""One thread that owns a model and works off a bounded queue, fairly among those who ask.
+
+A task runs from beginning to end, or it only begins and the model goes on with it in steps, while others begin.
+"""
 
 import threading
 from collections.abc import Callable
-from typing import Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 
 from rag.errors import EngineError, QueueFullError
 from rag.fair_queue import FairQueue, Urgency, caller
 
 _CLOSED = "The engine is closed. Open the notebook again."
-_ENDED = "The engine's thread ended unexpectedly. Restart the program; its standard error has the reason."
+ENDED = "The engine's thread ended unexpectedly. Restart the program; its standard error has the reason."
 
 
-class Closable(Protocol):
-    """A thing that holds memory until it is closed."""
-
-    def close(self) -> None:
-        """Free it. Idempotent."""
-
-
-Model = TypeVar("Model", bound=Closable)
 Owned = TypeVar("Owned", contravariant=True)
 
 
 class Task(Protocol[Owned]):
-    """Work that needs the model for itself from beginning to end."""
+    """Work for the model."""
 
     urgency: Urgency
+    is_stream: bool
+
+    @property
+    def cells(self) -> int:
+        """The most tokens that it will have in the model's context."""
 
     def run(self, model: Owned) -> None:
-        """Do it on the worker's thread. EngineError is handed to ``fail``."""
+        """Do or begin it on the worker's thread. EngineError is handed to ``fail``."""
 
     def fail(self, error: EngineError) -> None:
         """Tell the waiting reader that it will not be done; without effect once it is done."""
@@ -37,10 +37,33 @@ class Task(Protocol[Owned]):
         """Make a running task end soon and a waiting one end now. Idempotent."""
 
 
-class Worker(Generic[Model]):
-    """Loads the model in the background and runs tasks one after another.
+class Owner(Protocol):
+    """A model, and what was begun with it. For the worker's thread only."""
 
-    ``limit`` tasks may wait besides the running one. The thread is a daemon and holds no reference
+    @property
+    def is_busy(self) -> bool:
+        """Whether ``step`` has something to do."""
+
+    def admits(self, task: Task[Any]) -> bool:
+        """Whether a task can be run now; always when it is not busy."""
+
+    def step(self) -> None:
+        """Go on with everything that was begun."""
+
+    def cancel(self) -> None:
+        """End everything that was begun, as its readers would."""
+
+    def close(self) -> None:
+        """End what was begun with an error and free the memory. Idempotent."""
+
+
+Model = TypeVar("Model", bound=Owner)
+
+
+class Worker(Generic[Model]):
+    """Loads the model in the background and runs tasks as soon as the model admits the next one.
+
+    ``limit`` tasks may wait besides the running ones. The thread is a daemon and holds no reference
     to the engine in front of it, so that an engine can be collected.
     """
 
@@ -74,7 +97,7 @@ class Worker(Generic[Model]):
         if self._error is not None:
             raise self._error
         if self._model is None:
-            raise EngineError(_ENDED)
+            raise EngineError(ENDED)
         return self._model
 
     def submit(self, task: Task[Model]) -> None:
@@ -86,7 +109,7 @@ class Worker(Generic[Model]):
         self.model()
         with self._changed:
             if self._closing or self._model is None:
-                raise EngineError(_CLOSED if self._closing else _ENDED)
+                raise EngineError(_CLOSED if self._closing else ENDED)
             if len(self._waiting) >= self._limit:
                 raise QueueFullError(f"The queue is full: {len(self._waiting)} questions are waiting. Try again later.")
             self._waiting.put(task, task.urgency, caller())
@@ -120,8 +143,12 @@ class Worker(Generic[Model]):
         if self._model is None:
             return
         try:
-            while (task := self._next()) is not None:
-                self._run(task, self._model)
+            while not self._closing:
+                if (task := self._next(self._model)) is not None:
+                    self._run(task, self._model)
+                elif not self._closing:
+                    self._model.step()
+            self._model.cancel()
         finally:
             self._shut(self._model)
 
@@ -130,18 +157,21 @@ class Worker(Generic[Model]):
             self._model = None
             waiting, self._waiting = self._waiting, FairQueue()
         for task in waiting:
-            task.fail(EngineError(_CLOSED if self._closing else _ENDED))
+            task.fail(EngineError(_CLOSED if self._closing else ENDED))
         model.close()
 
-    def _next(self) -> Task[Model] | None:
+    def _next(self, model: Model) -> Task[Model] | None:
+        """The next task; None when what was begun has to go on first, or when the worker closes."""
         with self._changed:
             self._current = None
-            while not self._waiting and not self._closing:
+            while not self._closing:
+                if self._waiting and model.admits(self._waiting.first()):
+                    self._current = self._waiting.take()
+                    return self._current
+                if model.is_busy:
+                    return None
                 self._changed.wait()
-            if self._closing:
-                return None
-            self._current = self._waiting.take()
-            return self._current
+            return None
 
     @staticmethod
     def _run(task: Task[Model], model: Model) -> None:
@@ -150,5 +180,6 @@ class Worker(Generic[Model]):
             task.run(model)
         except EngineError as error:
             task.fail(error)
-        finally:
-            task.fail(EngineError(_ENDED))
+        except BaseException:
+            task.fail(EngineError(ENDED))
+            raise

@@ -23,6 +23,9 @@ PASSAGES_CHARS = 1500
 GRADED = 8
 GRADED_CHARS = 380
 USERS = 4
+USER_CHARS = 600
+ANSWERED = 64
+_REQUESTS = ("用一句话概括。", "提到了哪些概念？逐个说明。", "最重要的一点是什么，为什么？", "请向初学者解释其中一段。")
 _BANDWIDTH_BYTES = 256_000_000
 _YES_NO = ("是", "否")
 
@@ -169,32 +172,43 @@ def grading(scene: Scene) -> list[Figure]:
 
 
 def users(scene: Scene) -> list[Figure]:
-    """Several people asking at once against one after the other, over passages that were read before."""
-    with scene.engine() as engine:
-        asked = [scene.prompt(scene.passage(number, 600), "用一句话概括。") for number in range(USERS)]
-        for messages in asked:
-            first_token(engine, messages)
+    """Several people asking different things at once, against one after the other with one place."""
+    return [_at_once(scene, parallel=parallel, is_warm=is_warm) for parallel in (1, USERS) for is_warm in (True, False)]
 
-        def one(messages: tuple[Message, ...]) -> list[str]:
-            return list(engine.generate(GenerationRequest(messages, max_tokens=24)))
 
-        with ThreadPoolExecutor(USERS) as pool:
-            pair = alternate(
-                lambda: seconds_of(lambda: list(pool.map(one, asked))),
-                lambda: seconds_of(lambda: list(map(one, asked))),
-                3,
-            )
+def _at_once(scene: Scene, *, parallel: int, is_warm: bool) -> Figure:
+    """``USERS`` questions at once with ``parallel`` places against the same number in turn with one place."""
+    starts = iter(range(200, 2000, USERS))
+
+    def questions(engine: LlamaEngine) -> list[tuple[Message, ...]]:
+        first = next(starts)
+        asked = [scene.prompt(scene.passage(first + user, USER_CHARS), _REQUESTS[user]) for user in range(USERS)]
+        for messages in asked if is_warm else ():
+            first_token(engine, (*messages[:-1], Message(Role.USER, messages[-1].text + "？")))
+        return asked
+
+    def seconds(engine: LlamaEngine, at_once: int) -> float:
+        asked = questions(engine)
+        with ThreadPoolExecutor(at_once) as pool:
+            return seconds_of(lambda: list(pool.map(partial(_answer, engine), asked)))
+
+    with scene.engine(parallel=parallel) as many, scene.engine(parallel=1) as one:
+        pair = alternate(lambda: seconds(many, USERS), lambda: seconds(one, 1), 3)
     share = 1 / pair.ratio
-    return [
-        Figure(
-            f"{USERS} users at once ÷ one after the other",
-            f"{share:.2f}: {spread(pair.ours)} against {spread(pair.theirs)} s",
-            "24 tokens each over known passages; the engine serves them in turn, there is no batched decoding",
-            "≤ 0.75",
-            share <= 0.75,
-            pair.samples,
-        )
-    ]
+    kind = "known" if is_warm else "new"
+    return Figure(
+        f"{USERS} users at once ÷ one after the other ({kind} passages, parallel = {parallel})",
+        f"{share:.2f}: {spread(pair.ours)} against {spread(pair.theirs)} s",
+        f"different passages of {USER_CHARS} characters and different questions, up to {ANSWERED} tokens each; "
+        + ("the default, answers in turn" if parallel == 1 else "decoded together; then bits depend on who else asks"),
+        "≤ 0.75",
+        share <= 0.75,
+        pair.samples,
+    )
+
+
+def _answer(engine: LlamaEngine, messages: tuple[Message, ...]) -> str:
+    return "".join(engine.generate(GenerationRequest(messages, max_tokens=ANSWERED)))
 
 
 def read_bandwidth(threads: int) -> float:

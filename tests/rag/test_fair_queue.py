@@ -16,7 +16,11 @@ def test_nothing_is_lost_and_nobody_is_served_twice_before_another_once(items):
         queue.put((number, urgency, name), urgency, Caller(name))
     waiting = list(queue)
     assert len(queue) == len(waiting) == len(items)
-    served = [queue.take() for _ in items]
+    served = []
+    for _ in items:
+        announced = queue.first()
+        served.append(queue.take())
+        assert announced is served[-1]
     assert sorted(served) == sorted(waiting)
     assert [urgency for _, urgency, _ in served] == sorted(urgency for urgency, _ in items)
     for urgency in Urgency:
@@ -27,8 +31,9 @@ def test_nothing_is_lost_and_nobody_is_served_twice_before_another_once(items):
         for start in range(len(names)):
             left = set(names[start:])
             assert set(names[start : start + len(left)]) == left, "callers take turns"
-    with pytest.raises(IndexError):
-        queue.take()
+    for empty in (queue.take, queue.first):
+        with pytest.raises(IndexError):
+            empty()
 
 
 def test_an_item_is_taken_out_once():

@@ -26,20 +26,21 @@ class FakeDecoder:
     def tokens(self):
         return self.sequences[0]
 
-    def decode(self, tokens, position):
+    def decode(self, tokens, position, *, sequence=0):
         if self.failing:
             raise EngineError("no slot")
-        assert position == len(self.tokens), "a hole or an overlap in the cache"
-        self.tokens.extend(tokens)
+        assert position == len(self.sequences[sequence]), "a hole or an overlap in the cache"
+        self.sequences[sequence].extend(tokens)
         self.sizes.append(len(tokens))
 
     def forget(self, position, sequence=0):
         del self.sequences[sequence][position:]
         self.sizes = []
 
-    def save_state(self, start, end):
-        assert end <= len(self.tokens)
-        return np.asarray([start, *self.tokens[start:end]], dtype=np.int64).view(np.uint8)
+    def save_state(self, start, end, sequence=0):
+        tokens = self.sequences[sequence]
+        assert end <= len(tokens)
+        return np.asarray([start, *tokens[start:end]], dtype=np.int64).view(np.uint8)
 
     def load_state(self, state, sequence=0, *, shift=0):
         start, *tokens = state.view(np.int64).tolist()
@@ -189,11 +190,54 @@ def test_without_a_store_the_prompts_are_left_whole():
 def test_inexact_reuse_reads_only_what_is_new_and_knows_the_answer():
     cache, decoder = stored_cache(is_exact=False)
     cache.prefill([*range(200)], never)
-    for token in (7, 8):
-        decoder.decode([token], len(decoder.tokens))
-        cache.extend(token)
-    assert cache.prefill([*range(200), 7, 8, 9, 10], never) == 202
-    assert decoder.sizes == [2]
-    cache.prefill([-1] * 20, never)
-    assert cache.prefill([*range(200), 7, 8, 9, 11], never) == 203 // BLOCK * BLOCK
-    assert decoder.tokens == [*range(200), 7, 8, 9, 11]
+    decoder.share(0, 20, 200)
+    decoder.decode([*range(200, 220)], 200, sequence=20)
+    cache.keep(decoder.sequences[20], 20)
+    assert cache.prefill([*range(220), 9, 10], never) == 220 // BLOCK * BLOCK
+    assert decoder.sizes == [222 % BLOCK]
+    assert decoder.tokens == [*range(220), 9, 10]
+
+
+def test_exact_reuse_never_keeps_an_answer():
+    cache, decoder = stored_cache()
+    decoder.decode([*range(200)], 0, sequence=20)
+    cache.keep(decoder.sequences[20], 20)
+    assert cache.prefill([*range(300)], never) == 0
+
+
+def test_a_prompt_joins_others_and_shares_what_they_begin_with():
+    cache, decoder = stored_cache()
+    decoder.decode([*range(150), 7], 0, sequence=20)
+    decoder.decode([*range(90), 8], 0, sequence=22)
+    others = [(22, [*range(90)]), (20, [*range(150)])]
+    new = [*range(100), *[-1] * 300]
+    looks = []
+    assert cache.join(new, 24, others, lambda: looks.append(1)) == 100
+    assert decoder.sequences[24] == new
+    assert decoder.sizes == [100] * 3
+    assert len(looks) == 3
+    assert cache.join([*range(150)], 26, others, never) == 149, "the last token is always evaluated"
+
+
+def test_a_prompt_that_joins_takes_stored_blocks_too_and_leaves_none_where_bits_count():
+    cache, decoder = stored_cache()
+    cache.prefill([*range(300)], never)
+    decoder.decode([*range(100)], 0, sequence=20)
+    joined = [*range(300), *[-1] * 90]
+    assert cache.join(joined, 24, [(20, [*range(100)])], never) == 300 // BLOCK * BLOCK
+    assert decoder.sequences[24] == joined
+    assert cache.join([*range(50)], 26, [], never) == 48
+    assert cache.prefill([*joined, *[-2] * 90], never) == 300 // BLOCK * BLOCK
+    assert cache.join([*range(500, 900)], 28, [], lambda: True) is None
+
+
+def test_what_was_read_beside_others_is_not_taken_for_exact():
+    cache, decoder = stored_cache(sequences=2)
+    cache.is_alone = False
+    cache.prefill([*range(300)], never)
+    cache.prefill([-1] * 100, never)
+    assert cache.spread([[*range(300)]], never) == [0]
+    cache.clear()
+    cache.is_alone = True
+    assert cache.prefill([*range(300)], never) == 0
+    assert decoder.tokens == [*range(300)]

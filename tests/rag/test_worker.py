@@ -10,18 +10,49 @@ from rag.worker import Worker
 
 
 class FakeModel:
+    """Room for two begun tasks, each of which takes a few steps to be done."""
+
     def __init__(self):
-        self.done, self.closed = [], 0
+        self.done, self.begun, self.closed, self.paused = [], {}, 0, threading.Event()
+        self.paused.set()
+
+    @property
+    def is_busy(self):
+        return bool(self.begun)
+
+    def admits(self, task):
+        return not self.begun or (len(self.begun) < 2 and task.cells <= 10)
+
+    def step(self):
+        self.paused.wait(10)
+        for task in list(self.begun):
+            self.begun[task] -= 1
+            if task.name == "breaks":
+                raise ZeroDivisionError
+            if not self.begun[task]:
+                del self.begun[task]
+                self.done.append(task.name)
+                task.ended.set()
+
+    def cancel(self):
+        for task in self.begun:
+            task.error = "cancelled"
+            task.ended.set()
+        self.begun = {}
 
     def close(self):
+        for task in self.begun:
+            task.fail(EngineError("left"))
         self.closed += 1
 
 
 class FakeTask:
     """Waits for ``go``, then writes its name into the model."""
 
-    def __init__(self, name, *, go=True, urgency=Urgency.ANSWER):
-        self.urgency = urgency
+    is_stream = False
+
+    def __init__(self, name, *, go=True, urgency=Urgency.ANSWER, cells=1):
+        self.urgency, self.cells = urgency, cells
         self.name, self.error, self.started = name, None, threading.Event()
         self.go = threading.Event()
         if go:
@@ -45,6 +76,16 @@ class FakeTask:
 
     def cancel(self):
         self.go.set()
+
+
+class FakeStream(FakeTask):
+    """Is only begun by ``run``."""
+
+    is_stream = True
+
+    def run(self, model):
+        self.started.set()
+        model.begun[self] = 3
 
 
 @pytest.fixture
@@ -160,3 +201,49 @@ def test_close_cancels_frees_and_can_be_repeated(worker, model):
         worker.submit(FakeTask("3"))
     with pytest.raises(EngineError, match="closed"):
         worker.model()
+
+
+def test_what_was_begun_goes_on_beside_others_that_are_admitted(worker, model):
+    model.paused.clear()
+    worker.submit(long := FakeStream("long"))
+    assert long.started.wait(5)
+    worker.submit(beside := FakeTask("beside"))
+    model.paused.set()
+    assert beside.ended.wait(5)
+    assert long.ended.wait(5)
+    assert model.done == ["beside", "long"]
+
+
+def test_what_is_not_admitted_waits_and_nothing_overtakes_it(worker, model):
+    model.paused.clear()
+    worker.submit(long := FakeStream("long"))
+    assert long.started.wait(5)
+    worker.submit(large := FakeStream("large", cells=11))
+    worker.submit(small := FakeTask("small"))
+    model.paused.set()
+    assert small.ended.wait(5)
+    assert large.ended.wait(5)
+    assert model.done[0] == "long"
+    assert large.started.is_set()
+
+
+def test_close_cancels_what_was_begun(worker, model):
+    model.paused.clear()
+    worker.submit(begun := FakeStream("begun"))
+    assert begun.started.wait(5)
+    threading.Timer(0.2, model.paused.set).start()
+    worker.close()
+    assert begun.ended.is_set()
+    assert (begun.error, model.closed) == ("cancelled", 1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_defect_in_a_step_leaves_nobody_waiting(worker, model):
+    model.paused.clear()
+    worker.submit(begun := FakeStream("breaks"))
+    worker.submit(waiting := FakeTask("waiting", cells=11))
+    model.paused.set()
+    assert begun.ended.wait(5)
+    assert waiting.ended.wait(5)
+    assert str(begun.error) == "left"
+    assert "unexpectedly" in str(waiting.error)
