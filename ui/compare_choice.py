@@ -49,7 +49,7 @@ def title(lang: Lang, side: Side) -> str:
     if side.changed is None:
         return ""
     name = "" if side.changed[0] == GENERATOR else f"{say(lang, _word(side.changed[0]))}: "
-    return f'<p class="mb-heading mb-side-title">{markup.text(name)}<b>{markup.text(value(lang, side))}</b></p>'
+    return f'<p class="mb-heading mb-within">{markup.text(name)}<b>{markup.text(value(lang, side))}</b></p>'
 
 
 def value(lang: Lang, side: Side) -> str:

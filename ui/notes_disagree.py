@@ -55,7 +55,7 @@ def _list(shelf: Shelf, lang: Lang, found: list[Contradiction]) -> None:
     for number, one in enumerate(found[:SHOWN]):
         kind = say(lang, f"differ_{one.difference.value}")
         st.html(
-            f'<p class="mb-heading">{markup.name(one.subject)} <span class="mb-chip">{kind}</span></p>'
+            f'<p class="mb-heading mb-within">{markup.name(one.subject)} <span class="mb-chip">{kind}</span></p>'
             f'<div class="mb-sides">{_side(lang, one.one)}{_side(lang, one.other)}</div>'
         )
         with st.container(horizontal=True, gap="xsmall"):

@@ -95,7 +95,7 @@ def _compare_empty(one, _):
 
 def _compare_settings(one, lang):
     one.open("compare")
-    one.page.get_by_text("两种设置" if lang == "zh" else "Two settings").click()
+    one.page.get_by_text("两种设置" if lang == "zh" else "Two settings", exact=True).click()
     one.page.get_by_test_id("stSelectbox").first.wait_for()
     one.settle()
     _ask(one, lang)
