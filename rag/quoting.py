@@ -81,9 +81,10 @@ def worth_quoting(candidates: Sequence[Quote], said: str, question: str) -> list
 
 
 def around(cited: Sequence[Citation], candidates: Sequence[Quote], passages: Sequence[Passage]) -> Iterator[Quote]:
-    """For each cited place, the best window that holds it, or the place alone; not for headings."""
+    """For each cited place, the best window that holds it, or the place alone; headings and long lines are none."""
     for citation in cited:
-        if _HEADING_MARKS.match(citation.quote):
+        quote = citation.quote
+        if _HEADING_MARKS.match(quote) or not is_prose(quote) or len(quote) > MAX_QUOTE_CHARS:
             continue
         passage = next(passage for passage in passages if passage.chunk_id == citation.chunk_id)
         alone = Quote(passage, citation.start, citation.end, 0.0)

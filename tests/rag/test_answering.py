@@ -183,6 +183,13 @@ def test_rcg_shows_the_notes_words_instead_of_a_sentence_that_joins_them_wrongly
     assert stream(joined, mode=Mode.RAG)[0].result.sentences[0].support is Support.OWN
 
 
+def test_what_replaces_a_sentence_is_prose():
+    data = passage('云杉网络的配置是：\n{"云杉网络": 48, "提出": "林望", "年份": 2031}\n它不需要归一化层。')
+    draft = "云杉网络的层数是 48，提出者是林望，年份是 2031，因为它不需要归一化层。"
+    shown = stream(draft, quotes=3, passages=[data])[0].result.text
+    assert '{"' not in shown
+
+
 def test_rcg_quotes_the_entry_that_a_description_is_of_instead_of_naming_it():
     asked = "有种很深的模型把标准化整个省掉了，它叫什么？"
     answer = stream("它叫云杉网络。", question=asked, quotes=1)[0].result
