@@ -73,7 +73,7 @@ def quantities(text: str) -> list[Quantity]:
         slot = _slot(match["unit"] or "", before)
         if not slot or _NAMING_BEFORE.search(before) or (not match["unit"] and _NAMING_BEHIND.match(behind)):
             continue
-        low, high = _bounds(match, before, behind, slot)
+        low, high = sorted(_bounds(match, before, behind, slot))
         if slot == "年" and low < _MIN_YEAR and low == high and match["low"].isdigit() and len(match["low"]) == 4:
             continue
         end = match.end("unit") if match["unit"] else match.end("high") if match["high"] else match.end("low")

@@ -3,6 +3,7 @@
 import _thread
 import gc
 import json
+import signal
 import threading
 import time
 
@@ -253,11 +254,14 @@ def test_a_forgotten_stream_does_not_hold_the_engine(small_engine):
 
 @pytest.mark.model
 def test_ctrl_c_in_the_reader_leaves_the_engine_usable(small_engine):
+    # A process that a shell started in the background ignores the signal.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     stream = small_engine.generate(STORY)
     with pytest.raises(KeyboardInterrupt):
         for count, _ in enumerate(stream):
             if count == 3:
                 _thread.interrupt_main()
+    signal.signal(signal.SIGINT, before)
     assert ask(small_engine, max_tokens=3)
     assert stream.result.finish == "cancelled"
     assert stream.result.completion_tokens < 1000
