@@ -101,7 +101,7 @@ class Answering:
         self.language = detect_language(question)
         self.state = State.ANSWERED
         self._draft = ""
-        self._translations: dict[str, str] = {}
+        self._verdicts: dict[str, Verdict] = {}
         # Sentences that are about what they cite but do not follow from it: the notes' own words are shown instead.
         self._replaced: dict[str, tuple[Citation, ...]] = {}
         self._evidence: list[EvidenceSentence] = evidence_sentences(self.passages)
@@ -171,7 +171,9 @@ class Answering:
     def _may_show(self) -> bool:
         """Whether the notes hold the answer, now that there is one to hold against them."""
         started = time.perf_counter()
-        found = signals(self.question, self._draft, self.passages, self._evidence, self._verified(), self._translated)
+        verified = self._verified()
+        verdicts = [self._verdict(text) for text in draft_sentences(self._draft, self.question)]
+        found = signals(self.question, self._draft, self.passages, verdicts, verified)
         held = probability(found)
         threshold = self.settings.generation.answer_threshold
         self.book.time("judge", started, **found.values(), held=round(held, 4), threshold=threshold)
@@ -188,12 +190,9 @@ class Answering:
 
     def _translated(self, sentence: str, terms: Sequence[str]) -> str:
         """A sentence in the language of the notes, the terms left as they are."""
-        if sentence in self._translations:
-            return self._translations[sentence]
         request = GenerationRequest(translation(sentence, terms), max_tokens=_TRANSLATED_TOKENS)
         translated = "".join(self.generator.generate(request, self.cancelled))
         self._stop_if_cancelled()
-        self._translations[sentence] = translated
         return translated
 
     def _stop_if_cancelled(self) -> None:
@@ -278,9 +277,17 @@ class Answering:
             self.book.sentences.append(sentence)
             yield Checked(sentence)
 
+    def _verdict(self, text: str) -> Verdict:
+        """Whether the evidence supports a sentence: judged once, for the gate and for what is shown."""
+        if text not in self._verdicts:
+            self._verdicts[text] = judge_sentence(
+                text, self._evidence, question=self.question, translate=self._translated
+            )
+        return self._verdicts[text]
+
     def _judge(self, text: str) -> Verdict:
         started = time.perf_counter()
-        verdict = judge_sentence(text, self._evidence, question=self.question, translate=self._translated)
+        verdict = self._verdict(text)
         self.book.timings["check"] = self.book.timings.get("check", 0.0) + time.perf_counter() - started
         self.book.spans.append(
             Span(

@@ -11,10 +11,9 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from rag.asked import unfilled
-from rag.drafts import draft_sentences
-from rag.evidence import EvidenceSentence, units_beyond
+from rag.evidence import units_beyond
 from rag.names import is_misspelt
-from rag.support import Translator, judge_sentence
+from rag.support import Verdict
 from rag.text import detect_language, fold
 from rag.types import Passage
 
@@ -66,22 +65,14 @@ WEIGHTS = {
 
 
 def signals(
-    question: str,
-    draft: str,
-    passages: Sequence[Passage],
-    evidence: Sequence[EvidenceSentence],
-    verified: float,
-    translate: Translator | None = None,
+    question: str, draft: str, passages: Sequence[Passage], verdicts: Sequence[Verdict], verified: float
 ) -> Signals:
     """Gather the signals.
 
-    ``verified``: the model's probability that the draft is backed and answers. ``translate``: see ``judge_sentence``.
+    ``verdicts``: on each sentence of the draft (rag.support). ``verified``: the model's probability that the draft is
+    backed and answers.
     """
     texts = [" ".join((*passage.path, *passage.aliases, passage.text)) for passage in passages]
-    verdicts = [
-        judge_sentence(text, evidence, question=question, translate=translate)
-        for text in draft_sentences(draft, question)
-    ]
     backed = [verdict for verdict in verdicts if verdict.supported or verdict.is_near]
     empty = unfilled(question, [citation.quote for verdict in backed for citation in verdict.citations])
     return Signals(
