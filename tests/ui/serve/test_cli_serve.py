@@ -1,37 +1,19 @@
 """``mingbai serve`` on the command line."""
 
 import importlib.util
-import sys
 
 import httpx
 import pytest
-from fakes import FakeEmbedder, FakeGenerator
+from fakes import FakeGenerator
 
 from rag import build
 from rag.errors import ModelMissingError
-from ui import cli
 
 
-@pytest.fixture
-def mingbai(monkeypatch, capsys, tmp_path):
-    """Run the command line with fakes for the models; (exit code, standard output, standard error)."""
-    monkeypatch.setenv("MINGBAI_CONFIG", str(tmp_path / "config.toml"))
+@pytest.fixture(autouse=True)
+def no_key(monkeypatch):
+    """Whatever the environment of the tests says."""
     monkeypatch.delenv("MINGBAI_API_KEY", raising=False)
-    (tmp_path / "config.toml").write_text("")
-    monkeypatch.setattr(build, "make_embedder", lambda settings: FakeEmbedder())
-    monkeypatch.setattr(build, "make_generator", lambda settings: FakeGenerator())
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["mingbai", *map(str, arguments)])
-        code = 0
-        try:
-            cli.main()
-        except SystemExit as leaving:
-            code = leaving.code or 0
-        printed = capsys.readouterr()
-        return code, printed.out, printed.err
-
-    return run
 
 
 @pytest.fixture
