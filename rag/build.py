@@ -1,6 +1,6 @@
 """The composition root: the only module that names backends. Everything heavy is imported when it is used."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -76,12 +76,16 @@ def _chosen_engine(settings: Settings) -> tuple[catalogue.ModelCard, Path, Engin
     return card, path, engine
 
 
-def make_reranker(settings: Settings) -> Reranker | None:
-    """The cross-encoder that the settings name; None when they name none.
+def make_reranker(settings: Settings, generator: Callable[[], Generator]) -> Reranker | None:
+    """The cross-encoder that the settings name, or the generator where it shall grade; None when neither is set.
 
     Raises:
         ModelMissingError, ModelHashError: its files are not there or not the allowed ones.
     """
+    if settings.retrieval.graded:
+        from rag.graded import GradedReranker
+
+        return GradedReranker(generator, settings.retrieval.graded)
     if not settings.models.reranker:
         return None
     from rag.reranker import CrossEncoderReranker

@@ -197,7 +197,7 @@ class Notebook:
     def _retrieval(self) -> Retrieval:
         with self._loading:
             if self._reranker is None:
-                self._reranker = build.make_reranker(self.settings)
+                self._reranker = build.make_reranker(self.settings, lambda: self.generator)
         return Retrieval(self.index, self.embedder, self.settings.retrieval, self._reranker)
 
     def _answer(self, question: str, mode: Mode, passages: Sequence[Passage], book: Draftbook) -> AnswerStream:

@@ -160,3 +160,11 @@ class Scorer(Protocol):
 
     def score(self, messages: Sequence[Message], continuation: str) -> list[TokenScore]:
         """Scores of the tokens of ``continuation`` as the reply to ``messages``, in order; their pieces join to it."""
+
+
+@runtime_checkable
+class Grader(Protocol):
+    """A generator that can put one question to several prompts in one pass. Remote endpoints cannot."""
+
+    def choose_each(self, prompts: Sequence[Sequence[Message]], options: Sequence[str]) -> list[list[float]]:
+        """What ``choose`` gives for each prompt, up to rounding."""

@@ -23,7 +23,7 @@ LINK_MIN_RARITY = 0.7
 LINKS_READ = 40
 # A passage need not be among the nearest to be linked or quoted: so many times deeper the vectors are looked at.
 DEEP = 10
-# A cross-encoder reads each of these with the question.
+# A reranker is given so many passages at least.
 RERANK_DEPTH = 20
 
 
@@ -59,7 +59,9 @@ class Retrieval:
         if k == 0:
             return []
         if leg is Leg.HYBRID and self._reranker is not None:
-            return self._reranker.rerank(query, self._fused(query, max(k, RERANK_DEPTH), leg))[:k]
+            return self._reranker.rerank(query, self._fused(query, max(k, RERANK_DEPTH, self._settings.graded), leg))[
+                :k
+            ]
         return self._fused(query, k, leg)
 
     def focused(self, question: str, passages: Sequence[Passage]) -> list[Passage]:

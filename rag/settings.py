@@ -64,7 +64,10 @@ class DenseSettings(Section):
 
 
 class RetrievalSettings(Section):
-    """How the legs are searched and fused; ``links`` passages come from names inside the best ones."""
+    """How the legs are searched and fused; ``links`` passages come from names inside the best ones.
+
+    The generator reads the first ``graded`` passages with the question and moves them (rag.graded); 0 is off.
+    """
 
     k: Positive = 5
     candidates: Positive = 50
@@ -73,6 +76,7 @@ class RetrievalSettings(Section):
     rrf_constant: Positive = 60
     term_boost: Annotated[float, Field(ge=0, le=2)] = 0.1
     links: Annotated[int, Field(ge=0, le=10)] = 2
+    graded: Annotated[int, Field(ge=0, le=100)] = 0
 
 
 class PackSettings(Section):

@@ -143,7 +143,7 @@ def test_a_reranker_decides_the_order_and_says_so(index, monkeypatch):
 
     with Notebook(index, Settings(), embedder=FakeEmbedder()) as plain:
         before = plain.search("云杉网络有几层？", 3)
-    monkeypatch.setattr(build, "make_reranker", lambda settings: Backwards())
+    monkeypatch.setattr(build, "make_reranker", lambda settings, generator: Backwards())
     with Notebook(index, Settings(), embedder=FakeEmbedder()) as reranked:
         after = reranked.search("云杉网络有几层？", 1)
     assert after[0].chunk_id == before[-1].chunk_id
