@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from rag import build, manifest
 from rag.errors import DamagedIndexError, StaleIndexError
 from rag.manifest import REBUILD, Manifest
-from rag.protocols import Closeable, DenseIndex, LexicalIndex
+from rag.protocols import Closeable, DenseIndex, LexicalIndex, Vectors
 from rag.settings import Settings
 from rag.store import FILE, Store
 from rag.terms import TermIndex
@@ -24,12 +24,16 @@ TERMS = "terms.json"
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """A snapshot that was opened for search. Rows number the chunks; ``vector_rows[i]`` is the row of vector ``i``."""
+    """A snapshot that was opened for search. Rows number the chunks; ``vector_rows[i]`` is the row of ``vectors[i]``.
+
+    The vectors of a chunk lie side by side, in the order of the rows: its own first, then those of its windows.
+    """
 
     folder: Path
     manifest: Manifest
     store: Store
     dense: DenseIndex
+    vectors: Vectors
     vector_rows: NDArray[np.int64]
     lexical: LexicalIndex
     terms: TermIndex
@@ -61,6 +65,7 @@ def open_index(index_dir: Path, settings: Settings) -> Index:
             manifest=made,
             store=Store(snapshot / FILE),
             dense=build.load_dense(snapshot / DENSE, settings.dense, made.dimension),
+            vectors=np.load(snapshot / VECTORS, mmap_mode="r", allow_pickle=False),
             vector_rows=np.load(snapshot / VECTOR_ROWS, allow_pickle=False),
             lexical=build.load_lexical(snapshot / LEXICAL, settings.lexical),
             terms=terms,

@@ -1,13 +1,13 @@
 """Search all legs, fuse what they found, and say of every passage who found it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from rag.fusion import convex, ordered, rrf
 from rag.index import Index
-from rag.protocols import Embedder, Reranker
+from rag.protocols import Embedder, Reranker, Vectors
 from rag.settings import RetrievalSettings
 from rag.types import Chunk, Focus, Leg, Passage
 from rag.windows import windows
@@ -21,18 +21,16 @@ LINK_FROM = 3
 LINK_PLACE = 3
 LINK_MIN_RARITY = 0.7
 LINKS_READ = 40
-# A passage need not be among the nearest to be linked or quoted: so many times deeper the vectors are looked at.
-DEEP = 10
 # A reranker is given so many passages at least.
 RERANK_DEPTH = 20
 
 
 @dataclass(slots=True)
 class Found:
-    """What was found for one query: each leg's (row, score) best first, and how near single vectors are."""
+    """What was found for one query: each leg's (row, score) best first, and the query's vector once it was needed."""
 
     legs: dict[Leg, Ranking] = field(default_factory=dict)
-    vectors: dict[int, float] = field(default_factory=dict)
+    vector: Vectors | None = None
 
     def ranks(self) -> dict[int, dict[Leg, int]]:
         """For each row, its rank in every leg that found it."""
@@ -95,7 +93,7 @@ class Retrieval:
                 rank=rank,
                 score=float(score),
                 found_by=ranks[row],
-                focus=self._focus(chunk, row, found.vectors),
+                focus=self._focus(chunk, row, found),
             )
             for rank, (chunk, (row, score)) in enumerate(zip(chunks, best, strict=True), 1)
         ]
@@ -109,27 +107,27 @@ class Retrieval:
 
     def _dense(self, query: str, depth: int, found: Found) -> Ranking:
         """Several vectors may stand for one chunk; the nearest counts."""
-        near = depth * VECTORS_PER_CHUNK
-        hits = self._index.dense.search(self._embedder.embed_query(query), near * DEEP)
-        found.vectors = dict(hits)
-        return ordered(self._best_by_row(dict(hits[:near])))[:depth]
-
-    def _best_by_row(self, vectors: Mapping[int, float]) -> dict[int, float]:
+        found.vector = self._embedder.embed_query(query)
         best: dict[int, float] = {}
-        for vector, score in vectors.items():
+        for vector, score in self._index.dense.search(found.vector, depth * VECTORS_PER_CHUNK):
             row = int(self._index.vector_rows[vector])
             best[row] = max(score, best.get(row, score))
-        return best
+        return ordered(best)[:depth]
 
-    def _focus(self, chunk: Chunk, row: int, vectors: Mapping[int, float]) -> tuple[Focus, ...]:
-        """The windows of a chunk, or all of a short one, that were near enough to be looked at; nearest first."""
-        first = int(np.searchsorted(self._index.vector_rows, row))
+    def _similar(self, row: int, query: Vectors) -> list[float]:
+        """The cosines of the query with the vectors of a chunk: its own, then those of its windows."""
+        first, last = np.searchsorted(self._index.vector_rows, [row, row + 1])
+        return list((self._index.vectors[first:last] @ query).tolist())
+
+    def _focus(self, chunk: Chunk, row: int, found: Found) -> tuple[Focus, ...]:
+        """The windows of a chunk, or all of a short one, nearest first; none where the query was not embedded."""
+        if found.vector is None:
+            return ()
         spans = windows(chunk.text)
-        offset = 1 if spans else 0
+        similar = self._similar(row, found.vector)[1 if spans else 0 :]
         near = [
-            Focus(chunk.start + start, chunk.start + end, vectors[first + offset + number])
-            for number, (start, end) in enumerate(spans or [(0, len(chunk.text))])
-            if first + offset + number in vectors
+            Focus(chunk.start + start, chunk.start + end, score)
+            for (start, end), score in zip(spans or [(0, len(chunk.text))], similar, strict=True)
         ]
         return tuple(sorted(near, key=lambda part: (-part.score, part.start)))
 
@@ -148,17 +146,16 @@ class Retrieval:
         """
         first = [row for row, _ in ranking[:LINK_FROM]]
         near = {row for row, _ in ranking[:LINK_PLACE]}
-        similar = self._best_by_row(found.vectors)
         terms = self._index.terms
-        linked: dict[int, float] = {}
+        named: set[int] = set()
         for chunk in self._index.store.chunk_rows(first):
             for hit in terms.lookup(chunk.text, limit=LINKS_READ):
                 rows = terms.rows(hit)
                 if hit.exact and hit.score >= LINK_MIN_RARITY and near.isdisjoint(rows):
-                    linked |= {row: similar.get(row, 0.0) for row in rows}
-        best = ordered(linked)[: self._settings.links]
-        if not best:
+                    named.update(rows)
+        if not named or found.vector is None:
             return ranking
+        best = ordered({row: max(self._similar(row, found.vector)) for row in named})[: self._settings.links]
         found.legs[Leg.LINK] = best
         chosen = {row for row, _ in best}
         rest = [pair for pair in ranking if pair[0] not in chosen]
