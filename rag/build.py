@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from rag import catalogue, model_store
 from rag.protocols import DenseIndex, Embedder, Generator, LexicalIndex, Reranker, Vectors
-from rag.settings import DenseSettings, EngineSettings, LexicalSettings, Settings
+from rag.settings import BY_GENERATOR, DenseSettings, EngineSettings, LexicalSettings, Settings
 from rag.tokens import TOKENIZER_VERSION
 
 if TYPE_CHECKING:
@@ -77,15 +77,15 @@ def _chosen_engine(settings: Settings) -> tuple[catalogue.ModelCard, Path, Engin
 
 
 def make_reranker(settings: Settings, generator: Callable[[], Generator]) -> Reranker | None:
-    """The cross-encoder that the settings name, or the generator where it shall grade; None when neither is set.
+    """The cross-encoder that the settings name, or the generator itself; None when they name none.
 
     Raises:
         ModelMissingError, ModelHashError: its files are not there or not the allowed ones.
     """
-    if settings.retrieval.graded:
+    if settings.models.reranker == BY_GENERATOR:
         from rag.graded import GradedReranker
 
-        return GradedReranker(generator, settings.retrieval.graded)
+        return GradedReranker(generator)
     if not settings.models.reranker:
         return None
     from rag.reranker import CrossEncoderReranker

@@ -19,19 +19,20 @@ from rag.types import Message, Passage
 
 # What the verdict counts beside the fused score, both scaled to 0..1 over the passages. Chosen, not fitted.
 WEIGHT = 0.5
+DEPTH = 20
 
 
 class GradedReranker:
     """A Reranker over the generator; the model loads at the first question.
 
+    The first DEPTH passages are read; the others count as the worst of them.
+
     Args:
         generator: gives the generator.
-        depth: so many of the first passages are read; the others count as the worst of them.
     """
 
-    def __init__(self, generator: Callable[[], Generator], depth: int) -> None:
+    def __init__(self, generator: Callable[[], Generator]) -> None:
         self._generator = generator
-        self._depth = depth
 
     def rerank(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
         """The same passages, best first; scores are within 0..1.
@@ -41,7 +42,7 @@ class GradedReranker:
         """
         if not passages:
             return []
-        odds = [log_odds(share) for share in self._answering(question, passages[: self._depth])]
+        odds = [log_odds(share) for share in self._answering(question, passages[:DEPTH])]
         fused = [(place, passage.score) for place, passage in enumerate(passages)]
         scores = dict(convex([fused, list(enumerate(odds))], [1 - WEIGHT, WEIGHT]))
         return reorder(passages, [scores[place] for place in range(len(passages))])

@@ -57,9 +57,7 @@ class Retrieval:
         if k == 0:
             return []
         if leg is Leg.HYBRID and self._reranker is not None:
-            return self._reranker.rerank(query, self._fused(query, max(k, RERANK_DEPTH, self._settings.graded), leg))[
-                :k
-            ]
+            return self._reranker.rerank(query, self._fused(query, max(k, RERANK_DEPTH), leg))[:k]
         return self._fused(query, k, leg)
 
     def focused(self, question: str, passages: Sequence[Passage]) -> list[Passage]:

@@ -32,12 +32,21 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+# As ``models.reranker``: the generator itself judges the passages (rag.graded).
+BY_GENERATOR = "generator"
+
+
 class ModelSettings(Section):
-    """Which models to use: catalogue ids."""
+    """Which models to use: catalogue ids. The reranker may be none, "", or BY_GENERATOR."""
 
     generator: str = "qwen2.5-coder-1.5b-instruct-q4_k_m"
     embedder: str = "embeddinggemma-300m"
     reranker: str = ""
+
+    @property
+    def cross_encoder(self) -> str:
+        """The id of the reranker where it is a model of its own, else ""."""
+        return "" if self.reranker == BY_GENERATOR else self.reranker
 
 
 class ChunkSettings(Section):
@@ -64,10 +73,7 @@ class DenseSettings(Section):
 
 
 class RetrievalSettings(Section):
-    """How the legs are searched and fused; ``links`` passages come from names inside the best ones.
-
-    The generator reads the first ``graded`` passages with the question and moves them (rag.graded); 0 is off.
-    """
+    """How the legs are searched and fused; ``links`` passages come from names inside the best ones."""
 
     k: Positive = 5
     candidates: Positive = 50
@@ -76,7 +82,6 @@ class RetrievalSettings(Section):
     rrf_constant: Positive = 60
     term_boost: Annotated[float, Field(ge=0, le=2)] = 0.1
     links: Annotated[int, Field(ge=0, le=10)] = 2
-    graded: Annotated[int, Field(ge=0, le=100)] = 0
 
 
 class PackSettings(Section):

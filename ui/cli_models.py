@@ -119,7 +119,7 @@ def add(
 def _defaults() -> list[str]:
     """The ids that the settings name, in order."""
     chosen = settings.load().models
-    return [model_id for model_id in (chosen.generator, chosen.embedder, chosen.reranker) if model_id]
+    return [model_id for model_id in (chosen.generator, chosen.embedder, chosen.cross_encoder) if model_id]
 
 
 def _licence_question(yes: bool) -> Callable[[ModelCard], bool]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from rag import catalogue, model_store
 from rag.catalogue import Kind, ModelCard
 from rag.model_memory import MemoryNeed, free_memory, memory_need
-from rag.settings import Settings
+from rag.settings import BY_GENERATOR, Settings
 from rag.types import Mode
 
 # What the notes say first, what the model says alone last.
@@ -60,10 +60,9 @@ def variations(settings: Settings) -> tuple[Variation, ...]:
         Variation("generation.answer_threshold", generation.answer_threshold, generation.answer_threshold / 2),
         Variation("generation.quotes", generation.quotes, 0 if generation.quotes else 3),
     ]
-    rerankers = [card.id for card in _here(Kind.RERANKER)]
-    if settings.models.reranker or rerankers:
-        other = "" if settings.models.reranker else rerankers[0]
-        found.append(Variation(RERANKER, settings.models.reranker, other))
+    rerankers = [*(card.id for card in _here(Kind.RERANKER)), BY_GENERATOR]
+    other = "" if settings.models.reranker else rerankers[0]
+    found.append(Variation(RERANKER, settings.models.reranker, other))
     return tuple(found)
 
 

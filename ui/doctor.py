@@ -121,7 +121,7 @@ def _acceleration(settings: Settings) -> Iterator[Finding]:
 
 
 def _models(settings: Settings) -> Iterator[Finding]:
-    names = [settings.models.embedder, settings.models.reranker]
+    names = [settings.models.embedder, settings.models.cross_encoder]
     if not settings.endpoint.url:
         names.insert(0, settings.models.generator)
     for model_id in filter(None, names):
