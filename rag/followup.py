@@ -1,9 +1,9 @@
 """Make a follow-up question standalone by rule: no model that could drift, and the result is in the trace."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-# Words that point back: a question with one of them, or without a term of its own, needs its predecessor.
+# Words that point back: a question with one of them needs its predecessor.
 _POINTS_BACK = re.compile(
     r"它|他们|她|这个|那个|这种|那种|这些|那些|前者|后者|上面|刚才|其中|\b(?:it|its|they|them|this|that|these|those|former|latter)\b",
     re.IGNORECASE,
@@ -15,15 +15,31 @@ _OPENS_LIKE_FOLLOW_UP = re.compile(
 SHORT_QUESTION_CHARS = 6
 
 
-def standalone(question: str, history: Sequence[tuple[str, str]]) -> str:
-    """The text to search for: ``question`` alone, or with the last question before it when it points back.
+# A chain of follow-ups is followed back so far.
+CHAIN = 3
+
+
+def standalone(
+    question: str, history: Sequence[tuple[str, str]], is_named: Callable[[str], bool] = lambda text: False
+) -> str:
+    """The text to search for: ``question`` alone, or behind the questions that it goes on with.
+
+    When the question before points back as well, the one before that is needed too, up to CHAIN.
 
     Args:
         question: what was asked now.
         history: earlier (question, answer) pairs, oldest first.
+        is_named: whether a text names something in the notes; a short question that does stands alone.
     """
-    if not history:
-        return question
-    text = question.strip()
-    points_back = _POINTS_BACK.search(text) or _OPENS_LIKE_FOLLOW_UP.match(text) or len(text) <= SHORT_QUESTION_CHARS
-    return f"{history[-1][0].strip()} {text}" if points_back else question
+    asked = [question]
+    for earlier, _ in reversed(history[-CHAIN:]):
+        if not _points_back(asked[0].strip(), is_named):
+            break
+        asked.insert(0, earlier)
+    return question if len(asked) == 1 else " ".join(text.strip() for text in asked)
+
+
+def _points_back(text: str, is_named: Callable[[str], bool]) -> bool:
+    if _POINTS_BACK.search(text) or _OPENS_LIKE_FOLLOW_UP.match(text):
+        return True
+    return len(text) <= SHORT_QUESTION_CHARS and not is_named(text)

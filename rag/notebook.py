@@ -109,7 +109,7 @@ class Notebook:
             return self._answer(question, Mode.ROG, [], Draftbook())
         book = Draftbook()
         started = time.perf_counter()
-        query = standalone(question, history)
+        query = standalone(question, history, self._is_named)
         passages = self._retrieval().search(query, self.settings.retrieval.k, leg=Leg.HYBRID)
         book.time("search", started, query=query, found=tuple(p.chunk_id for p in passages))
         return self._answer(question, Mode(mode), passages, book)
@@ -212,6 +212,9 @@ class Notebook:
         return AnswerStream(
             Answering(question, mode, packed, generator=self.generator, settings=self.settings, book=book)
         )
+
+    def _is_named(self, text: str) -> bool:
+        return any(hit.exact for hit in self.index.terms.lookup(text))
 
     def _cost(self, passage: Passage) -> int:
         return self.generator.count_tokens(render_passage(passage))

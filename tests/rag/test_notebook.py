@@ -127,6 +127,19 @@ def test_only_what_points_back_needs_history(question, points_back):
     assert standalone(question, []) == question
 
 
+def test_a_chain_of_follow_ups_leads_back_to_what_it_is_about():
+    history = [("别的问题是什么意思？", ""), ("云杉网络由谁提出？", ""), ("它有几层？", "")]
+    assert standalone("那它的缺点呢？", history) == "云杉网络由谁提出？ 它有几层？ 那它的缺点呢？"
+    assert standalone("它呢", [("甲它", ""), ("乙它", ""), ("丙它", ""), ("丁它", "")]) == "乙它 丙它 丁它 它呢"
+
+
+def test_a_short_question_with_a_name_of_the_notes_stands_alone(notebook):
+    history = [("水杉池化是什么？", "一种池化。")]
+    for question, wanted in (("云杉网络？", "云杉网络？"), ("为什么？", "水杉池化是什么？ 为什么？")):
+        trace = notebook.ask(question, history=history).trace
+        assert next(span for span in trace if span.name == "search").notes["query"] == wanted
+
+
 def test_the_fingerprint_names_everything_that_changes_answers(notebook):
     fingerprint = notebook.fingerprint()
     assert {"embedding model", "chunker", "tokenizer", "generator", "prompt rcg.zh"} <= fingerprint.keys()
