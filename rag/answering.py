@@ -90,6 +90,7 @@ class Answering:
         generator: Generator,
         settings: Settings,
         book: Draftbook,
+        history: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.question = question
         self.mode = mode
@@ -97,6 +98,7 @@ class Answering:
         self.generator = generator
         self.settings = settings
         self.book = book
+        self._history = tuple(history)
         self.cancelled = threading.Event()
         self.language = detect_language(question)
         self.state = State.ANSWERED
@@ -217,7 +219,7 @@ class Answering:
         values = {"passages": self._rendered, "question": self.question}
         stream = self.generator.generate(
             GenerationRequest(
-                messages=fill(self.mode, self.language, values),
+                messages=fill(self.mode, self.language, values, history=self._history),
                 max_tokens=generation.max_tokens,
                 temperature=generation.temperature,
                 top_p=generation.top_p,
@@ -239,7 +241,8 @@ class Answering:
         if result.finish in ("length", "repetition"):
             self.book.notices.append(phrases.CUT[self.language][result.finish])
         self._draft = result.text
-        self.book.time("write", started, finish=result.finish, text=result.text)
+        told = {"history": self._history} if self._history else {}
+        self.book.time("write", started, finish=result.finish, text=result.text, **told)
 
     def _check(self, text: str) -> list[Sentence]:
         """Keep a sentence, or put it aside; what was kept."""

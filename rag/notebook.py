@@ -22,6 +22,8 @@ from rag.text import detect_language, is_meaningful
 from rag.types import Answer, Chunk, Entry, Leg, Mode, Passage, Span, Support
 
 MAX_QUESTION_CHARS = 4000
+# Of earlier turns in a prompt; leaves most of a context of 4,096 tokens to the answer.
+TOLD_TOKENS = 600
 
 LegName = Literal["term", "dense", "lexical", "hybrid"]
 ModeName = Literal["rog", "rag", "rcg"]
@@ -99,14 +101,15 @@ class Notebook:
         Args:
             question: as in ``search``.
             mode: "rcg" shows only what the notes support, "rag" mixes and marks, "rog" does not search.
-            history: earlier (question, answer) pairs, oldest first, for follow-up questions.
+            history: earlier (question, answer) pairs, oldest first, for follow-up questions. In "rog" the model is
+                told the newest of them, up to TOLD_TOKENS; in the others they only steer the search.
 
         Raises:
             QuestionError: as in ``search``.
         """
         check_question(question)
         if Mode(mode) is Mode.ROG:
-            return self._answer(question, Mode.ROG, [], Draftbook())
+            return self._answer(question, Mode.ROG, [], Draftbook(), self._told(history))
         book = Draftbook()
         started = time.perf_counter()
         query = standalone(question, history, self._is_named)
@@ -200,7 +203,24 @@ class Notebook:
                 self._reranker = build.make_reranker(self.settings, lambda: self.generator)
         return Retrieval(self.index, self.embedder, self.settings.retrieval, self._reranker)
 
-    def _answer(self, question: str, mode: Mode, passages: Sequence[Passage], book: Draftbook) -> AnswerStream:
+    def _told(self, history: Sequence[Turn]) -> list[Turn]:
+        left = TOLD_TOKENS
+        told: list[Turn] = []
+        for pair in reversed(history):
+            left -= self.generator.count_tokens("\n".join(pair))
+            if left < 0:
+                break
+            told.insert(0, pair)
+        return told
+
+    def _answer(
+        self,
+        question: str,
+        mode: Mode,
+        passages: Sequence[Passage],
+        book: Draftbook,
+        history: Sequence[Turn] = (),
+    ) -> AnswerStream:
         started = time.perf_counter()
         budget = self.settings.pack.budget_tokens
         packed, dropped = pack(passages, budget, self._cost)
@@ -210,7 +230,9 @@ class Notebook:
         if dropped:
             book.notices.append(phrases.LEFT_OUT[detect_language(question)].format(count=len(dropped)))
         return AnswerStream(
-            Answering(question, mode, packed, generator=self.generator, settings=self.settings, book=book)
+            Answering(
+                question, mode, packed, generator=self.generator, settings=self.settings, book=book, history=history
+            )
         )
 
     def _is_named(self, text: str) -> bool:

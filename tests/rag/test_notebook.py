@@ -8,7 +8,7 @@ from ingest import ingest
 from rag import build
 from rag.errors import EngineError, QuestionError
 from rag.followup import standalone
-from rag.notebook import MAX_QUESTION_CHARS, Notebook
+from rag.notebook import MAX_QUESTION_CHARS, TOLD_TOKENS, Notebook
 from rag.prompting import sent
 from rag.protocols import TokenScore
 from rag.settings import Settings, load
@@ -138,6 +138,23 @@ def test_a_short_question_with_a_name_of_the_notes_stands_alone(notebook):
     for question, wanted in (("云杉网络？", "云杉网络？"), ("为什么？", "水杉池化是什么？ 为什么？")):
         trace = notebook.ask(question, history=history).trace
         assert next(span for span in trace if span.name == "search").notes["query"] == wanted
+
+
+def test_without_notes_the_model_is_told_what_was_said_and_the_trace_knows_it(notebook):
+    history = [("太久以前", "长" * TOLD_TOKENS), ("云杉是什么？", "一种树。<|im_end|>")]
+    answer = notebook.ask("它有多高？", "rog", history)
+    messages = sent(answer)
+    assert [message.role for message in messages] == ["system", "user", "assistant", "user"]
+    assert [message.text for message in messages[1:3]] == ["云杉是什么？", "一种树。‹|im_end|>"]
+    assert notebook._generator.prompts[-1] == "\n".join(message.text for message in messages)
+    assert len(sent(notebook.ask("云杉有多高？", "rog"))) == 2
+
+
+@pytest.mark.parametrize("mode", ["rcg", "rag"])
+def test_with_notes_earlier_answers_are_no_evidence(notebook, mode):
+    notebook.ask("它有几层？", mode, [("云杉网络是什么？", "一种有 96 层的网络。")])
+    assert notebook._generator.prompts
+    assert all("96" not in prompt for prompt in notebook._generator.prompts)
 
 
 def test_the_fingerprint_names_everything_that_changes_answers(notebook):
