@@ -147,7 +147,7 @@ class Job:
             return Progress(
                 steps=tuple(steps),
                 sentences=tuple(self._sentences),
-                draft=_unchecked(self._text) if self.turn.mode is not Mode.RCG else "",
+                draft=_unchecked(self._text, len(self._sentences)) if self.turn.mode is not Mode.RCG else "",
                 written=len(self._text),
                 ahead=ahead,
                 is_stopping=self.is_stopping,
@@ -267,7 +267,7 @@ def describe(problem: BaseException) -> str:
     return f"{kind}: {problem}" if isinstance(problem, MingbaiError) else kind
 
 
-def _unchecked(text: str) -> str:
-    """The sentence that is still being written; those before it were checked already."""
-    spans = split_sentences(text)
-    return text[spans[-1][0] :] if spans else ""
+def _unchecked(text: str, checked: int) -> str:
+    """What was written after so many sentences, which were checked already."""
+    rest = split_sentences(text)[checked:]
+    return text[rest[0][0] :] if rest else ""

@@ -96,6 +96,19 @@ def test_a_draft_is_shown_until_its_sentence_was_checked(make, notebook, mode):
     assert job.progress().sentences
 
 
+def test_a_draft_of_several_sentences_is_shown_whole(make, notebook):
+    notebook.extra = {Mode.ROG: "丙是第三个。丁是第四个。戊"}
+    job = make(Mode.ROG)
+    drafts = []
+    take = job._take
+    job._take = lambda event: (take(event), drafts.append(job.progress().draft))
+    notebook.gate.set()
+
+    job.run()
+
+    assert "丙是第三个。丁是第四个。戊" in drafts
+
+
 def test_the_running_step_counts_and_the_finished_ones_stand_still(make, notebook):
     job = make()
     Jobs().start(job)
