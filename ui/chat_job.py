@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import EngineError, MingbaiError
 from rag.text import split_sentences
-from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage
+from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage, State
 from ui.audience import CONTENDED_SECONDS, RELOAD_SECONDS, Audience
 from ui.conversations import Status, Turn
 
@@ -202,7 +202,11 @@ class Job:
         except MingbaiError:
             if not self._ends_early():
                 raise
-        return (Status.STOPPED if self._cancelled.is_set() else Status.DONE), stream.result
+        answer = stream.result
+        if not self._cancelled.is_set():
+            return Status.DONE, answer
+        # Stopped before it was decided whether the notes hold the answer, it is no refusal.
+        return Status.STOPPED, None if answer.state is State.REFUSED else answer
 
     def _ends_early(self) -> bool:
         return self._cancelled.is_set() or self._postponed.is_set()

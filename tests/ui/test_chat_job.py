@@ -139,6 +139,22 @@ def test_stop_cancels_the_stream_and_keeps_what_was_checked(make, store, noteboo
     assert turn.answer.passages
 
 
+def test_an_answer_that_was_stopped_before_it_was_decided_is_no_refusal(make, store, notebook):
+    notebook.refuses = True
+    stream = notebook.stream
+
+    def cancelled(*arguments):
+        job.cancel()
+        return stream(*arguments)
+
+    notebook.stream = cancelled
+    job = make(Mode.RCG)
+    job.run()
+
+    assert _stored(store, job).status is Status.STOPPED
+    assert _stored(store, job).answer is None
+
+
 def test_stop_while_the_models_load_never_asks_the_notebook(make, store, notebook):
     loading = threading.Event()
 
