@@ -59,7 +59,7 @@ chat: ingest ## open the chat page on http://localhost:8501
 test: test-models ## run all tests but those in a browser
 	@$(BIN)/python -m pytest --ignore=tests/browser
 
-test-browser: $(INSTALLED) ## install Chromium and Playwright where they are missing, then test the pages in it
+test-browser: test-models ## install Chromium and Playwright where they are missing, then test the pages in it
 	@command -v chromium >/dev/null || { echo 'Chromium is missing; installing it.'; apt-get update -qq && apt-get install -y --no-install-recommends chromium fonts-wqy-microhei || { echo 'Install Chromium by hand (Debian: apt-get install chromium).'; exit 1; }; }
 	@$(BIN)/python -c 'import axe_playwright_python, playwright' 2>/dev/null || $(BIN)/pip install -c constraints.txt -e '.[browser]'
 	@$(BIN)/python -m pytest tests/browser

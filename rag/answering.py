@@ -26,7 +26,7 @@ from rag.quoting import around, quotes, unsaid, worth_quoting
 from rag.settings import Settings
 from rag.sufficiency import probability, signals
 from rag.support import Verdict, judge_sentence
-from rag.text import detect_language
+from rag.text import detect_language, split_sentences
 from rag.types import Answer, Checked, Citation, Draft, Event, Mode, Passage, Sentence, Span, Stage, State, Support
 
 _TRANSLATED_TOKENS = 160
@@ -116,9 +116,16 @@ class Answering:
             yield from self._only_from_notes()
             return
         yield Stage("write", {"passages": len(self.passages)})
-        yield from self._write()
+        try:
+            yield from self._write()
+        except GenerationCancelledError:
+            yield from self._keep()
+            raise
         if self.mode is Mode.RAG:
             yield Stage("check", {"passages": len(self.passages)})
+        yield from self._keep()
+
+    def _keep(self) -> Iterator[Event]:
         for text in draft_sentences(self._draft, self.question):
             yield from map(Checked, self._check(text))
 
@@ -232,6 +239,8 @@ class Answering:
         yield from map(Draft, stream)
         result = stream.result
         if result.finish == "cancelled":
+            # A sentence that breaks off may say the opposite of what was meant.
+            self._draft = result.text[: max((start for start, _ in split_sentences(result.text)), default=0)]
             raise GenerationCancelledError(_CANCELLED)
         self.book.tokens.update(
             prompt=result.prompt_tokens, completion=result.completion_tokens, reused=result.reused_tokens

@@ -104,7 +104,8 @@ def _start(at: Desk, spec: Spec) -> None:
     inputs = {name: str(st.session_state.get(f"flow-{name}") or "").strip() for name in spec.start.inputs}
 
     def work(progress: Progress, cancel: threading.Event) -> object:
-        flow = Workflow(spec, at.library.notebook(), limits=_LIMITS)
-        return flow.run(inputs, cancel=cancel, progress=progress)
+        with at.library.lease() as notebook:
+            flow = Workflow(spec, notebook, limits=_LIMITS)
+            return flow.run(inputs, cancel=cancel, progress=progress)
 
     agent_view.remember(at.run_agent(KIND, spec, work))

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import cast
 
@@ -177,14 +178,14 @@ def _start(at: Desk) -> None:
     def work(progress: Progress, cancel: threading.Event) -> object:
         from agents import optimize_prompt
 
-        generator = at.library.notebook().generator if use_model else None
-        return optimize_prompt(
-            asked.prompt,
-            asked.examples,
-            generator=generator,
-            use_model=use_model,
-            progress=progress,
-            cancel=cancel,
-        )
+        with at.library.lease() if use_model else nullcontext() as notebook:
+            return optimize_prompt(
+                asked.prompt,
+                asked.examples,
+                generator=notebook.generator if notebook else None,
+                use_model=use_model,
+                progress=progress,
+                cancel=cancel,
+            )
 
     agent_view.remember(at.run_agent(KIND, asked, work))

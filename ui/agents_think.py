@@ -123,7 +123,8 @@ def _start(at: Desk) -> None:
         return
 
     def work(progress: Progress, cancel: threading.Event) -> object:
-        return _think(at.library.notebook(), question, method, progress, cancel)
+        with at.library.lease() as notebook:
+            return _think(notebook, question, method, progress, cancel)
 
     agent_view.remember(at.run_agent(KIND, question, work))
 

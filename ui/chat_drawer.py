@@ -68,8 +68,8 @@ def _meter(at: Desk, lang: Lang, turn_id: int, answer: Answer) -> None:
 def _start(at: Desk, turn_id: int, answer: Answer) -> None:
     def work(report: Report) -> "list[SentenceProvenance]":
         report(_STAGE, 0, 2)
-        notebook = at.library.notebook()
-        return notebook.provenance(answer, lambda done, total: report(_STAGE, done, total))
+        with at.library.lease() as notebook:
+            return notebook.provenance(answer, lambda done, total: report(_STAGE, done, total))
 
     at.tasks.start(task_name(turn_id), work)
 

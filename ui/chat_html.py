@@ -3,7 +3,6 @@
 No link leads outside, no picture and no Markdown of a note is rendered; colours come from ``chat.css``.
 """
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 from types import MappingProxyType
@@ -11,11 +10,9 @@ from types import MappingProxyType
 from rag.types import Answer, Citation, Mode, Passage, Sentence, SourceSpan, State, Support
 from ui.chat_job import LOAD, Progress, Step
 from ui.markup import name, note, text
-from ui.rich_text import Extent, Rich, is_row, is_rule, table
+from ui.rich_text import Extent, Rich, is_row, is_rule, starts_line, table
 from ui.words import Lang, lines, mode_line, mode_name, say, stage
 
-_LIST_ITEM = re.compile(r"(?:[-*•]|\d{1,2}(?:\.(?!\d)|[、)）]))\s*\S")
-_HEADING_LINE = re.compile(r"#{1,6}\s")
 # A sentence and the spans to mark in it.
 _Pair = tuple[Sentence, Sequence[Extent]]
 _TOOLTIP_CHARS = 160
@@ -141,9 +138,8 @@ def passage_text(passage: Passage, citations: Sequence[Citation], anchor: str) -
 
 def _sentence(lang: Lang, mode: Mode, sentence: Sentence, anchor: str, marks: Sequence[Extent] = ()) -> str:
     own = _is_own(mode, sentence)
-    starts_line = bool(_LIST_ITEM.match(sentence.text) or _HEADING_LINE.match(sentence.text))
     quoted = sentence.support is Support.QUOTED
-    named = {"mb-sentence": True, "mb-own": own, "mb-item": starts_line, "mb-quote": quoted}
+    named = {"mb-sentence": True, "mb-own": own, "mb-item": starts_line(sentence.text), "mb-quote": quoted}
     classes = " ".join(name for name, applies in named.items() if applies)
     # Chinese sentences stand side by side, others are parted by a blank.
     joint = " " if sentence.text[-1:].isascii() else ""

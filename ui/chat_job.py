@@ -4,12 +4,13 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from rag.errors import EngineError, MingbaiError
 from rag.text import split_sentences
-from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage
+from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage, State
 from ui.audience import CONTENDED_SECONDS, RELOAD_SECONDS, Audience
 from ui.conversations import Status, Turn
 
@@ -62,7 +63,7 @@ class Job:
     Args:
         turn: the question as it was stored.
         history: earlier (question, answer) pairs, oldest first.
-        notebook: waits until the models are loaded; raises MingbaiError when that failed.
+        notebook: lends a notebook to the job, once the models are loaded; raises MingbaiError when that failed.
         outcomes: where the answer goes.
         is_open: whether the page of a session is still open.
         on_engine_error: called when the engine failed, before that is stored.
@@ -73,7 +74,7 @@ class Job:
         turn: Turn,
         history: Sequence[tuple[str, str]],
         *,
-        notebook: "Callable[[], Notebook]",
+        notebook: "Callable[[Job], AbstractContextManager[Notebook]]",
         outcomes: Outcomes,
         is_open: Callable[[str], bool] = lambda _: True,
         on_engine_error: Callable[[], None] = lambda: None,
@@ -86,7 +87,11 @@ class Job:
         self._on_engine_error = on_engine_error
         self._lock = threading.Lock()
         self._cancelled = threading.Event()
+        self._postponed = threading.Event()
         self._done = threading.Event()
+        self._reset()
+
+    def _reset(self) -> None:
         self._stream: AnswerStream | None = None
         self._stages: list[tuple[str, float, Mapping[str, object]]] = [(LOAD, time.monotonic(), {})]
         self._sentences: list[Sentence] = []
@@ -121,6 +126,15 @@ class Job:
             if self._stream is not None:
                 self._stream.cancel()
 
+    def postpone(self) -> None:
+        """Begin again with another notebook, unless the model has written something already."""
+        with self._lock:
+            if self._text:
+                return
+            self._postponed.set()
+            if self._stream is not None:
+                self._stream.cancel()
+
     def progress(self, ahead: int = 0) -> Progress:
         """A consistent look at it, from any thread."""
         with self._lock:
@@ -133,7 +147,7 @@ class Job:
             return Progress(
                 steps=tuple(steps),
                 sentences=tuple(self._sentences),
-                draft=_unchecked(self._text) if self.turn.mode is not Mode.RCG else "",
+                draft=_unchecked(self._text, len(self._sentences)) if self.turn.mode is not Mode.RCG else "",
                 written=len(self._text),
                 ahead=ahead,
                 is_stopping=self.is_stopping,
@@ -159,22 +173,43 @@ class Job:
             self._done.set()
 
     def _answer(self) -> tuple[Status, Answer | None]:
-        notebook = self._notebook()
+        while True:
+            with self._notebook(self) as notebook:
+                outcome = self._ask(notebook)
+            if not self._begins_again():
+                return outcome
+
+    def _begins_again(self) -> bool:
+        with self._lock:
+            if not self._postponed.is_set() or self._cancelled.is_set():
+                return False
+            self._postponed.clear()
+            self._reset()
+            return True
+
+    def _ask(self, notebook: "Notebook") -> tuple[Status, Answer | None]:
         if self._cancelled.is_set():
             return Status.STOPPED, None
         self._enter(SEARCH if self.turn.mode is not Mode.ROG else "write")
         stream = notebook.stream(self.turn.question, self.turn.mode.value, self._history)
         with self._lock:
             self._stream = stream
-        if self._cancelled.is_set():
+        if self._ends_early():
             stream.cancel()
         try:
             for event in stream:
                 self._take(event)
         except MingbaiError:
-            if not self._cancelled.is_set():
+            if not self._ends_early():
                 raise
-        return (Status.STOPPED if self._cancelled.is_set() else Status.DONE), stream.result
+        answer = stream.result
+        if not self._cancelled.is_set():
+            return Status.DONE, answer
+        # Stopped before it was decided whether the notes hold the answer, it is no refusal.
+        return Status.STOPPED, None if answer.state is State.REFUSED else answer
+
+    def _ends_early(self) -> bool:
+        return self._cancelled.is_set() or self._postponed.is_set()
 
     def _take(self, event: Event) -> None:
         if isinstance(event, Stage):
@@ -236,7 +271,7 @@ def describe(problem: BaseException) -> str:
     return f"{kind}: {problem}" if isinstance(problem, MingbaiError) else kind
 
 
-def _unchecked(text: str) -> str:
-    """The sentence that is still being written; those before it were checked already."""
-    spans = split_sentences(text)
-    return text[spans[-1][0] :] if spans else ""
+def _unchecked(text: str, checked: int) -> str:
+    """What was written after so many sentences, which were checked already."""
+    rest = split_sentences(text)[checked:]
+    return text[rest[0][0] :] if rest else ""

@@ -4,14 +4,14 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from rag.errors import GenerationCancelledError
 from rag.types import Answer
-from ui.chat_job import Job, Jobs, Outcomes
+from ui.chat_job import Job, Jobs
 from ui.compare_sides import GENERATOR, Side, fits_beside
 from ui.conversations import Status, Turn
 from ui.library import Library
@@ -63,30 +63,6 @@ class Comparison:
             job.cancel()
 
 
-class LentJob(Job):
-    """A question to a notebook that is lent for it alone, and given back when the answer has ended."""
-
-    def __init__(
-        self,
-        turn: Turn,
-        lend: "Callable[[Job], AbstractContextManager[Notebook]]",
-        *,
-        outcomes: Outcomes,
-        is_open: Callable[[str], bool],
-    ) -> None:
-        self._lent = ExitStack()
-
-        def notebook() -> "Notebook":
-            return self._lent.enter_context(lend(self))
-
-        super().__init__(turn, (), notebook=notebook, outcomes=outcomes, is_open=is_open)
-
-    def run(self) -> None:
-        """Answer, and give the notebook back. Never raises."""
-        with self._lent:
-            super().run()
-
-
 class Comparisons:
     """The newest comparisons of this process."""
 
@@ -100,9 +76,7 @@ class Comparisons:
         """Ask a question on every side, in their order; the id of the comparison."""
         made = Comparison(question, sides)
         made.jobs = tuple(
-            Job(turn, (), notebook=library.notebook, outcomes=made, is_open=is_open)
-            if side.settings is None
-            else LentJob(turn, _lender(side, made, jobs, library), outcomes=made, is_open=is_open)
+            Job(turn, (), notebook=_lender(side, made, jobs, library), outcomes=made, is_open=is_open)
             for side, turn in zip(made.sides, made.turns, strict=True)
         )
         with self._lock:
@@ -123,10 +97,12 @@ def _lender(
     side: Side, comparison: Comparison, jobs: Jobs, library: Library
 ) -> "Callable[[Job], AbstractContextManager[Notebook]]":
     """Lends the notebook of a side. Another model waits for the answers before it: two at once only slow each other."""
+    settings = side.settings
+    if settings is None:
+        return lambda job: library.lease(job.postpone)
 
     @contextmanager
     def lend(job: Job) -> "Iterator[Notebook]":
-        settings = side.settings or library.settings
         beside = True
         if side.changed is not None and side.changed[0] == GENERATOR:
             _wait(job, lambda: all(one.is_done for one in comparison.jobs if one is not job))
@@ -134,7 +110,7 @@ def _lender(
             if not beside:
                 # The model in force is put away: whoever asked before gets the answer first.
                 _wait(job, lambda: jobs.ahead(job) == 0)
-        with library.lend(settings, beside=beside) as notebook:
+        with library.lend(settings, job.postpone, beside=beside) as notebook:
             yield notebook
 
     return lend

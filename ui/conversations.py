@@ -63,7 +63,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """A question and what became of it. ``answer`` is there when done, and as far as it got when stopped."""
+    """A question and what became of it. ``answer`` is there when done, and when stopped if there is any."""
 
     turn_id: int
     conversation_id: str

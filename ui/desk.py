@@ -62,7 +62,7 @@ class Desk:
             job = Job(
                 turn,
                 earlier,
-                notebook=self.library.notebook,
+                notebook=lambda job: self.library.lease(job.postpone),
                 outcomes=self.store,
                 is_open=is_session_open,
                 on_engine_error=self.library.restart_engine,

@@ -28,7 +28,11 @@ def start(at: Desk, what: str) -> None:
 def _run(at: Desk, plan: Plan, report: Report) -> Path:
     if not NOTES.is_dir():
         raise UsageError(f"There is no folder {NOTES.absolute()}. Start Mingbai in its own folder.")
-    loaded = at.library.notebook()
+    with at.library.lease() as loaded:
+        return _evaluate(at, plan, loaded, report)
+
+
+def _evaluate(at: Desk, plan: Plan, loaded: Notebook, report: Report) -> Path:
     ingest([NOTES], INDEX, settings=at.settings, embedder=loaded.embedder, progress=report)
     notebook = Notebook(INDEX, at.settings, generator=loaded.generator, embedder=loaded.embedder)
     try:

@@ -4,8 +4,7 @@ import logging
 import threading
 import weakref
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -13,13 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 from rag import manifest
 from rag.errors import EngineError, MingbaiError, NotebookIndexError
 from rag.settings import Settings
+from ui.facts import Facts, facts_of
+from ui.leases import Leases, Leave
 
 if TYPE_CHECKING:
     from rag.notebook import Notebook
-
-SUGGESTIONS = 4
-# Longer titles are sentences, not names that a person would ask for.
-_SUGGESTION_CHARS = 24
 
 _log = logging.getLogger(__name__)
 
@@ -32,18 +29,6 @@ class Phase(StrEnum):
     RENEWING = "renewing"
     READY = "ready"
     BROKEN = "broken"
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What the page says about the notes. ``suggestions`` are names of entries spread over the notes."""
-
-    documents: int
-    entries: int
-    chunks: int
-    created: str
-    model: str
-    suggestions: tuple[str, ...]
 
 
 class Opener(Protocol):
@@ -67,6 +52,7 @@ class Library:
         self._snapshot = snapshot
         self._lock = threading.Lock()
         self._settled = threading.Event()
+        self._leases = Leases()
         self._notebook: Notebook | None = None
         self.settings = settings
         self._opened_snapshot = ""
@@ -86,8 +72,34 @@ class Library:
         """Whether something is being opened or loaded."""
         return self.phase not in (Phase.READY, Phase.BROKEN)
 
+    @property
+    def is_held(self) -> bool:
+        """Whether work is under way that needs the model to its end, so that no other one can be loaded."""
+        return self._leases.are_firm
+
+    @contextmanager
+    def lease(self, leave: Leave | None = None) -> "Iterator[Notebook]":
+        """The notebook for work with its model, which is not put away before the end; waits as ``notebook`` does.
+
+        Args:
+            leave: called when another model is wanted: what has not begun ends then, and asks for the notebook again.
+                Without it no other model is loaded meanwhile.
+
+        Raises:
+            MingbaiError: it cannot be opened, or a model cannot be loaded.
+        """
+        with ExitStack() as held:
+            while True:
+                notebook = self.notebook()
+                with self._lock:
+                    # Another model may have been wanted in between.
+                    if self._settled.is_set():
+                        held.enter_context(self._leases.hold(leave))
+                        break
+            yield notebook
+
     def notebook(self) -> "Notebook":
-        """The notebook of the newest index with its models loaded; waits for it.
+        """The notebook of the newest index with its models loaded, to be read; waits for it.
 
         Raises:
             MingbaiError: it cannot be opened, or a model cannot be loaded.
@@ -134,31 +146,32 @@ class Library:
         self._begin()
 
     def switch(self, settings: Settings) -> None:
-        """Open the notes with other settings; without effect while something is being opened."""
+        """Open the notes with other settings; without effect while something is being opened, or the model is held.
+
+        An answer that is being written is finished before; who still waits is answered with the new settings.
+        """
         with self._lock:
-            if self.is_busy:
+            if self.is_busy or self.is_held:
                 return
             self.settings, self.error, self.phase = settings, None, Phase.RENEWING
             self._settled.clear()
-        self._begin()
+        self._begin(vacates=True)
 
     @contextmanager
-    def lend(self, settings: Settings, *, beside: bool) -> "Iterator[Notebook]":
+    def lend(self, settings: Settings, leave: Leave | None = None, *, beside: bool) -> "Iterator[Notebook]":
         """The notes with other settings, for a while. Another model is loaded for it and closed at the end.
 
         Args:
             settings: what they are opened with.
+            leave: as in ``lease``.
             beside: another model is loaded beside the one in force. Without it that one is put away first and loaded
                 again at the end; until then everybody else waits.
 
         Raises:
             MingbaiError: it cannot be opened, or something else is being opened.
         """
-        own = self.notebook()
         shares = engine_of(self.settings) == engine_of(settings)
-        if not (shares or beside):
-            self._reserve()
-        try:
+        with self.lease(leave) if shares or beside else self._reserved() as own:
             lent = self._open(settings, own, beside=shares or beside)
             try:
                 _ = lent.generator
@@ -168,22 +181,32 @@ class Library:
                     lent.generator.close()
                 if lent is not own:
                     lent.index.close()
+
+    @contextmanager
+    def _reserved(self) -> "Iterator[Notebook]":
+        """The notebook while everybody else waits for it; it is opened anew at the end."""
+        while True:
+            own = self.notebook()
+            with self._lock:
+                if self.is_held:
+                    raise EngineError("An agent, an evaluation or a measurement needs the model. Compare again later.")
+                # Somebody else may have been faster.
+                if self.phase is Phase.READY:
+                    self.phase = Phase.RENEWING
+                    self._settled.clear()
+                    break
+        try:
+            self._leases.vacate()
+            yield own
         finally:
-            if not (shares or beside):
-                self._begin()
+            self._begin()
 
-    def _reserve(self) -> None:
-        """Let everybody wait for the notebook."""
-        with self._lock:
-            if self.phase is not Phase.READY:
-                raise EngineError("Another model is being loaded. Compare again when that is done.")
-            self.phase = Phase.RENEWING
-            self._settled.clear()
+    def _begin(self, *, vacates: bool = False) -> None:
+        threading.Thread(target=self._load, args=(vacates,), name="open-notebook", daemon=True).start()
 
-    def _begin(self) -> None:
-        threading.Thread(target=self._load, name="open-notebook", daemon=True).start()
-
-    def _load(self) -> None:
+    def _load(self, vacates: bool) -> None:
+        if vacates:
+            self._leases.vacate()
         try:
             before, snapshot = self._notebook, self._snapshot()
             notebook = self._open(self.settings, before)
@@ -259,19 +282,3 @@ def warm(notebook: "Notebook") -> None:
     _ = notebook.generator
     # Chinese and English: the embedder, the words of the lexical leg and the names are all read for it.
     notebook.search("预热 warm up", 1)
-
-
-def facts_of(notebook: "Notebook") -> Facts:
-    """What the page says about these notes."""
-    made = notebook.index.manifest
-    settings = notebook.settings
-    names = [e.title for e in notebook.entries() if not e.is_empty and 1 < len(e.title) <= _SUGGESTION_CHARS]
-    step = max(len(names) // SUGGESTIONS, 1)
-    return Facts(
-        documents=made.documents,
-        entries=made.entries,
-        chunks=made.chunks,
-        created=made.created,
-        model=settings.endpoint.model or settings.models.generator,
-        suggestions=tuple(dict.fromkeys(names[::step]))[:SUGGESTIONS],
-    )

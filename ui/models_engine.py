@@ -32,17 +32,17 @@ def show(at: Desk, lang: Lang) -> None:
     wanted = _choose(lang, settings, here)
     _estimate(lang, wanted)
     unchanged = wanted == settings
-    busy = at.library.is_busy or at.jobs.is_busy
+    held = at.library.is_held
     st.button(
         say(lang, "engine_load"),
         key="engine-load",
         type="primary",
-        disabled=unchanged or busy,
+        disabled=unchanged or held or at.library.is_busy,
         on_click=at.library.switch,
         args=(wanted,),
     )
-    if not unchanged and at.jobs.is_busy:
-        st.html(f'<p class="mb-line">{say(lang, "engine_busy")}</p>')
+    if not unchanged and (held or at.jobs.is_busy):
+        st.html(f'<p class="mb-line">{say(lang, "engine_held" if held else "engine_busy")}</p>')
     if not unchanged or settings != _stored():
         st.html(f'<p class="mb-heading">{say(lang, "engine_keep")}</p>')
         st.code(_toml(wanted), language="toml")

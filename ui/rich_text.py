@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Literal
 
 from rag.blocks import Block, blocks
 from ui.markup import text
@@ -27,6 +28,8 @@ _INLINE = re.compile(
 _GAP = re.compile(r"\s*\n")
 _WORDS = re.compile(r"[\u3400-\u9fff]")
 _ROW = re.compile(r"[ \t]*\|.*\|[ \t]*")
+_LIST_ITEM = re.compile(r"(?:[-*•]|\d{1,2}(?:\.(?!\d)|[、)）]))\s*\S")
+_HEADING = re.compile(r"#{1,6}\s")
 _RULE = frozenset(" \t:|-")
 _CELL = re.compile(r"(?<!\\)\|")
 
@@ -57,26 +60,18 @@ class Rich:
     def line(self, start: int, end: int) -> str:
         """A part without blocks and tables: plain text, formulas and code in its line."""
         pieces, position = [], start
-        for match in _INLINE.finditer(self.text, start, end):
-            if match.lastgroup is None or (match["dollar"] and not _is_formula(match["dollar"])):
-                continue
-            inside = match.span(match.lastgroup)
+        for block in inline(self.text, start, end):
+            inside = block.inner_start, block.inner_end
             pieces += [
-                self._plain(position, match.start()),
-                f"<code>{self._plain(*inside)}</code>" if match.lastgroup == "code" else self._formula(*inside),
+                self._plain(position, block.start),
+                f"<code>{self._plain(*inside)}</code>" if block.kind == "code" else self._formula(*inside),
             ]
-            position = match.end()
+            position = block.end
         return "".join([*pieces, self._plain(position, end)])
 
     def cells(self, start: int, end: int) -> list[str]:
         """The cells of a line that is a row of a table."""
-        edges = [match.start() for match in _CELL.finditer(self.text, start, end)]
-        cells = []
-        for left, right in pairwise(edges):
-            inner = self.text[left + 1 : right]
-            begin = left + 1 + len(inner) - len(inner.lstrip())
-            cells.append(self.line(begin, max(begin, left + 1 + len(inner.rstrip()))))
-        return cells
+        return [self.line(left, right) for left, right in _cells(self.text, start, end)]
 
     def _prose(self, start: int, end: int) -> str:
         """Lines between blocks; those that are a table become one."""
@@ -130,6 +125,25 @@ def table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
+def inline(value: str, start: int, end: int) -> Iterator[Block]:
+    """The formulas and the code within the lines of a part of a text, in order."""
+    for match in _INLINE.finditer(value, start, end):
+        if match.lastgroup is None or (match["dollar"] and not _is_formula(match["dollar"])):
+            continue
+        kind: Literal["code", "formula"] = "code" if match.lastgroup == "code" else "formula"
+        yield Block(kind, *match.span(), *match.span(match.lastgroup))
+
+
+def starts_line(sentence: str) -> bool:
+    """Whether a sentence is an item of a list or a heading."""
+    return bool(_LIST_ITEM.match(sentence) or is_heading(sentence))
+
+
+def is_heading(line: str) -> bool:
+    """Whether a line is a heading."""
+    return bool(_HEADING.match(line))
+
+
 def is_row(line: str) -> bool:
     """Whether a line can be a row of a table."""
     return "\n" not in line and bool(_ROW.fullmatch(line))
@@ -138,6 +152,11 @@ def is_row(line: str) -> bool:
 def is_rule(line: str) -> bool:
     """Whether a line is the rule below the head of a table."""
     return is_row(line) and _RULE.issuperset(line) and "-" in line
+
+
+def split_row(line: str) -> list[str]:
+    """The texts of the cells of a row; strokes inside them are still escaped."""
+    return [line[left:right] for left, right in _cells(line, 0, len(line))]
 
 
 def dedented(value: str, marks: Sequence[Extent] = ()) -> tuple[str, list[Extent]]:
@@ -157,6 +176,14 @@ def dedented(value: str, marks: Sequence[Extent] = ()) -> tuple[str, list[Extent
 def _is_formula(inside: str) -> bool:
     """Words between two dollar signs are a sentence about money, unless TeX stands among them."""
     return "\\" in inside or not _WORDS.search(inside)
+
+
+def _cells(value: str, start: int, end: int) -> Iterator[Extent]:
+    edges = [match.start() for match in _CELL.finditer(value, start, end)]
+    for left, right in pairwise(edges):
+        inner = value[left + 1 : right]
+        begin = left + 1 + len(inner) - len(inner.lstrip())
+        yield begin, max(begin, left + 1 + len(inner.rstrip()))
 
 
 def _lines(value: str, start: int, end: int) -> Iterator[Extent]:

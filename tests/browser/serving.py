@@ -19,12 +19,14 @@ PATIENCE = 180.0
 def served(home: Path, notes: Sequence[Path], model: str = "") -> Iterator[str]:
     """The address of the app over an index of ``notes`` (none when there are none), until the block ends.
 
-    With fake models, or with the real embedder and the generator ``model``, from the user's cache.
+    With fake models, or with the real embedder and the generator ``model``, from the user's cache; real ones read the
+    sample notes.
     """
     from rag.settings import load
     from ui.launch import APP, INDEX_VARIABLE, command
 
-    index = home / "index"
+    # Real embedding takes minutes: that index is kept, and is the one of the evaluations.
+    index = ROOT / ".mingbai" / "eval-index" if model else home / "index"
     # The quick evaluation looks for the sample notes where the program was started.
     (home / "data").symlink_to(ROOT / "data")
     if notes:

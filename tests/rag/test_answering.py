@@ -240,6 +240,18 @@ def test_a_cancelled_answer_is_not_an_answer():
                 events.cancel()
 
 
+@pytest.mark.parametrize(("mode", "support"), [(Mode.RAG, Support.CITED), (Mode.ROG, Support.OWN)])
+def test_a_cancelled_answer_keeps_its_finished_sentences(mode, support):
+    events, _ = stream("云杉网络共有 48 层。它不需要归一化层。", mode)
+    written = ""
+    with pytest.raises(GenerationCancelledError):
+        for event in events:
+            written += event.text if isinstance(event, Draft) else ""
+            if written.endswith("它不"):
+                events.cancel()
+    assert [(s.text, s.support) for s in events.result.sentences] == [("云杉网络共有 48 层。", support)]
+
+
 def test_a_cancelled_check_is_no_verdict():
     events, _ = stream("云杉网络共有 48 层。")
     with pytest.raises(GenerationCancelledError):

@@ -1,5 +1,6 @@
 import threading
 import time
+from contextlib import nullcontext
 
 import pytest
 
@@ -22,7 +23,13 @@ def make(store, notebook):
 
     def make_job(mode=Mode.RCG, *, chat=None, open_=lambda: notebook, **options):
         chat_id = chat or store.create("t").conversation_id
-        return Job(store.begin(chat_id, "甲是什么？", mode), (), notebook=open_, outcomes=store, **options)
+        return Job(
+            store.begin(chat_id, "甲是什么？", mode),
+            (),
+            notebook=lambda _: nullcontext(open_()),
+            outcomes=store,
+            **options,
+        )
 
     return make_job
 
@@ -56,7 +63,7 @@ def test_history_reaches_the_notebook(store, notebook):
     notebook.gate.set()
     turn = store.begin(store.create("t").conversation_id, "它呢？", Mode.RAG)
 
-    Job(turn, [("甲？", "甲。")], notebook=lambda: notebook, outcomes=store).run()
+    Job(turn, [("甲？", "甲。")], notebook=lambda _: nullcontext(notebook), outcomes=store).run()
 
     assert notebook.streams[0].history == (("甲？", "甲。"),)
 
@@ -89,6 +96,19 @@ def test_a_draft_is_shown_until_its_sentence_was_checked(make, notebook, mode):
     assert job.progress().sentences
 
 
+def test_a_draft_of_several_sentences_is_shown_whole(make, notebook):
+    notebook.extra = {Mode.ROG: "丙是第三个。丁是第四个。戊"}
+    job = make(Mode.ROG)
+    drafts = []
+    take = job._take
+    job._take = lambda event: (take(event), drafts.append(job.progress().draft))
+    notebook.gate.set()
+
+    job.run()
+
+    assert "丙是第三个。丁是第四个。戊" in drafts
+
+
 def test_the_running_step_counts_and_the_finished_ones_stand_still(make, notebook):
     job = make()
     Jobs().start(job)
@@ -117,6 +137,22 @@ def test_stop_cancels_the_stream_and_keeps_what_was_checked(make, store, noteboo
     assert turn.error == ""
     assert turn.answer.sentences == ()
     assert turn.answer.passages
+
+
+def test_an_answer_that_was_stopped_before_it_was_decided_is_no_refusal(make, store, notebook):
+    notebook.refuses = True
+    stream = notebook.stream
+
+    def cancelled(*arguments):
+        job.cancel()
+        return stream(*arguments)
+
+    notebook.stream = cancelled
+    job = make(Mode.RCG)
+    job.run()
+
+    assert _stored(store, job).status is Status.STOPPED
+    assert _stored(store, job).answer is None
 
 
 def test_stop_while_the_models_load_never_asks_the_notebook(make, store, notebook):
@@ -259,6 +295,41 @@ def test_a_reload_alone_in_the_house_does_not_stop_the_answer(make, notebook, st
     notebook.gate.set()
     assert job.wait(SOON)
 
+    assert _stored(store, job).status is Status.DONE
+
+
+def test_an_answer_that_has_not_begun_begins_again_with_another_notebook(make, store, notebook):
+    notebook.gate.set()
+    opened = []
+
+    def open_():
+        opened.append(True)
+        if len(opened) == 1:
+            # Before there is anything to cancel.
+            job.postpone()
+        return notebook
+
+    job = make(open_=open_)
+    job.run()
+
+    assert len(opened) == 2
+    assert notebook.streams[0].was_cancelled
+    assert not notebook.streams[1].was_cancelled
+    assert _stored(store, job).status is Status.DONE
+    assert [step.name for step in job.progress().steps] == ["load", "search", "judge", "write"]
+
+
+def test_an_answer_that_is_being_written_is_finished_where_it_began(make, store, notebook):
+    job = make(Mode.RAG)
+    Jobs().start(job)
+    assert notebook.drafted.wait(SOON)
+    _until(lambda: job.progress().written)
+
+    job.postpone()
+    notebook.gate.set()
+
+    assert job.wait(SOON)
+    assert len(notebook.streams) == 1
     assert _stored(store, job).status is Status.DONE
 
 

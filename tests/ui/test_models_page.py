@@ -116,6 +116,21 @@ def test_the_memory_of_a_model_is_estimated_before_it_is_loaded_and_the_lines_to
     assert desk().settings.models.generator == "own"
 
 
+def test_a_model_that_an_agent_works_with_is_not_replaced(models, home, desk):
+    file = home / "own.gguf"
+    file.write_bytes(b"GGUF" + b"\0" * 64)
+    catalogue.add(file, model_id="own")
+    page = models("en")
+
+    with desk().library.lease():
+        page.selectbox(key="engine-context").set_value(8192)
+        page.run()
+        assert page.button(key="engine-load").disabled
+        assert "still uses this model" in page.html
+
+    assert not page.run().button(key="engine-load").disabled
+
+
 def test_without_a_generator_the_page_says_to_download_one(models):
     assert "还没有能用的生成模型" in models().html
 
