@@ -10,6 +10,7 @@ from agents.prompts import content
 from agents.prompts.example_data import data_broken
 from agents.prompts.example_language import WRONG_SCRIPT, language_broken, prose_of, stray_language
 from agents.prompts.lengths import count, things
+from agents.prompts.shown import is_label, labels_shown
 from agents.prompts.special import REFUSAL
 from agents.prompts.structure import Structure
 from agents.prompts.surface import (
@@ -57,37 +58,43 @@ _OF_ANSWER = re.compile(r"\s*(?:the )?(?:answers?\b|答案)|不超过|至多|最
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What the examples are held against."""
+    """What the examples are held against.
+
+    Rules in ``implicated`` are in a conflict, or were misread; no example can keep all of them, so they are left out.
+    But who breaks every rule of one of the ``conflicts`` is wrong whichever of them stays.
+    """
 
     rules: tuple[Rule, ...]
     structure: Structure
     implicated: frozenset[str] = frozenset()
     language: str = ""
+    conflicts: tuple[frozenset[str], ...] = ()
+    labels: frozenset[str] = frozenset()
+    prompt: str = ""
 
 
 def example_findings(spec: Spec, examples: Sequence[Example]) -> list[Finding]:
-    """Every rule that an assistant turn breaks, and pairs of examples that contradict each other.
-
-    Rules in ``spec.implicated`` are in conflict with each other; no example can keep them all, so they are left out.
-    """
-    read = without_misread(spec, examples)
+    """Every rule that an assistant turn breaks, and pairs of examples that contradict each other."""
+    read = fitted(spec, examples)
     found: list[Finding] = []
     for index, example in enumerate(examples):
         found += broken_rules(read, example, index)
     return found + list(_contradictory_pairs(examples))
 
 
-def without_misread(spec: Spec, examples: Sequence[Example]) -> Spec:
-    """The spec without the rules that every one of several examples breaks.
+def fitted(spec: Spec, examples: Sequence[Example]) -> Spec:
+    """The spec with the labels that the examples show, and without the rules that every one of several examples breaks.
 
     Somebody wrote the examples to keep the rules, so such a rule was more likely read wrongly. A form is read surely.
     """
     if len(examples) < 2:
         return spec
     broken = [{name for one in broken_rules(spec, example, 0) for name in one.rule_ids} for example in examples]
-    sure = {rule.id for rule in spec.rules if isinstance(rule.demand, Format | Languages)}
+    sure = {rule.id for rule in spec.rules if isinstance(rule.demand, Format)}
     misread = frozenset.intersection(*(frozenset(names) for names in broken)) - sure
-    return replace(spec, implicated=spec.implicated | misread)
+    conflicts = tuple(names for names in spec.conflicts if not names & misread)
+    labels = frozenset[str]() if spec.structure.form else labels_shown(spec.prompt, examples)
+    return replace(spec, implicated=spec.implicated | misread, conflicts=conflicts, labels=labels)
 
 
 def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
@@ -105,17 +112,24 @@ def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
                 index,
             )
         ]
-    found = []
-    for rule in spec.rules:
-        if rule.id in spec.implicated or not applies(rule, example.user):
-            continue
-        reason = _broken(rule, example, spec)
-        if reason:
-            found.append(_finding(f"breaks {rule.kind}", reason, (rule,), example.assistant, index))
+    broken = {
+        rule.id: (rule, reason)
+        for rule in spec.rules
+        if applies(rule, example.user) and (reason := _broken(rule, example, spec))
+    }
+    whichever_stays = [names for names in spec.conflicts if names <= broken.keys()]
+    found = [
+        _finding(f"breaks {rule.kind}", reason, (rule,), example.assistant, index)
+        for name, (rule, reason) in broken.items()
+        if name not in spec.implicated or any(name in names for names in whichever_stays)
+    ]
     found += [
         _finding(code, reason, (), example.assistant, index)
         for code, reason in data_broken(spec.structure, example.assistant)
     ]
+    if spec.labels and not is_label(example.assistant, spec.labels):
+        reason = f"{example.assistant.strip()[:30]!r} is none of the labels."
+        found.append(_finding("no label", reason, (), example.assistant, index))
     if spec.language and (reason := stray_language(spec.language, spec.structure, example)):
         found.append(_finding("other language", reason, (), example.assistant, index))
     return _one_per_code(found)

@@ -83,6 +83,8 @@ def _fixed(turn: Turn) -> str | None:
         )
     if turn.finding.code == "two answers":
         return None
+    if turn.finding.code == "no label":
+        return _label(turn, sorted(turn.spec.labels))
     if turn.rule is None:
         return mend_rows(turn.spec.structure, turn.example, turn.pick, _filler(turn.spec))
     return _by_demand(turn, turn.rule)

@@ -4,15 +4,17 @@
 import re
 from enum import Enum
 
+# 不 before any verb negates it, but not within a word (不同), a result (找不到), "V不V", or what qualifies a noun (不认识的词).
+_NOT_ZH = r"(?<![看拿读听认分查辨说找来对差得是能好会肯了解料])不(?![同仅但过足少多断久良错妨限是在会至如止定等只满明清知确太够到利当管论需想愿足]|[^，。、]{1,5}的[^，。、])"
 _NEGATION = re.compile(
     r"\b(?:do not|don['’]?t|does not|never|must not|mustn['’]t|may not|should not|shouldn['’]t|can(?:not| not|['’]t)|avoid|without|refrain from|forbid(?:den)?|prohibited|"
     r"not allowed|(?:is|are|be) not|not|no|omit|exclude|leave out|leave (?:[\w'-]+ ){1,5}out|skip|drop|instead of|rather than|free of|zero|ban(?:ned)?|neither|nor|off[- ]limits|stay away from|stop)\b"
-    r"|不要|不得|不能|不可以?|不准|不许|禁止|避免|切勿|切忌|勿|(?<![类级特分区识性个差判鉴辨])别(?![的名人])|不应该?|不该|不用|严禁|杜绝|省略|去掉|不(?:含|带|加|写|使用|包含|出现|给|列|附|做|作|说|提|引|解释|举|问|复述|展示|输出|推荐|透露|讨论|评论|评价|涉及|添加|猜|编|推测|修改|改|谈)|没有任何|无需|不必|不宜|拒绝使用|请勿|忌",
+    r"|禁止|避免|切勿|切忌|勿|(?<![类级特分区识性个差判鉴辨])别(?![的名人])|严禁|杜绝|省略|去掉|不(?:要|得|能|可以?|准|许|应该?|该|用|必|宜)|" + _NOT_ZH + r"|没有任何|无需|拒绝使用|请勿|忌",
     re.IGNORECASE,
 )
 _FORBIDDEN_AFTER = re.compile(
     r"^[^,，。.]{0,24}?(?:\b(?:(?:is|are) (?:strictly )?(?:forbidden|prohibited|banned|not (?:allowed|permitted|welcome))|must (?:not|never)|(?:has|have) no place|should (?:not|never))\b"
-    r"|(?:一律|绝对|严格)?(?:禁止|不得|不允许|不许|不准|不能|不可|不要)(?:出现|使用|有)?)",
+    r"|(?:一律|绝对|严格)?(?:禁止|不得|不允许|不许|不准|不能|不可|不要|" + _NOT_ZH + r")(?:出现|使用|有)?)",
     re.IGNORECASE,
 )
 _ALLOWED_AFTER = re.compile(

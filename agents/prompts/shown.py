@@ -1,0 +1,48 @@
+"""The labels that a prompt's examples show: the list in it from which most replies are taken, in whatever words it is asked for."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from agents.prompts.types import Example
+
+MAX_LABEL = 20
+"""Characters; labels are short."""
+_QUOTES = "\"“”「」『』'`"
+_QUOTED = re.compile(r"[\"“「『`]([^\"“”「」『』`\n]{1,60})[\"”」』`]")
+_SEGMENT = re.compile(r"[。；;.!?！？\n:：()（）【】]|\s-\s")
+_SEPARATOR = re.compile(r"[、,，|/]|\s+or\s+|\s+and\s+|或者?|以及|(?<=[”」])和(?=[“「])")
+_POINT = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)、])\s*(?P<head>[^\n:：—(（]{1,20}?)\s*(?:[:：—(（].*)?$", re.MULTILINE)
+
+
+def labels_shown(prompt: str, examples: Sequence[Example]) -> frozenset[str]:
+    """The labels, and what the prompt quotes to be said instead; empty where fewer than two replies, or half, are labels."""
+    texts = [example.assistant for example in examples]
+    for listed in _lists(prompt):
+        members = [text for text in texts if is_label(text, listed)]
+        if len(members) >= max(2, len(texts) / 2):
+            return frozenset(listed) | frozenset(_QUOTED.findall(prompt))
+    return frozenset()
+
+
+def is_label(text: str, labels: Sequence[str] | frozenset[str]) -> bool:
+    """Whether a reply is a label; the first and the last of a list may have words of their sentence around them."""
+    plain = text.strip().strip(_QUOTES + ".。")
+    if not plain or len(plain) > MAX_LABEL:
+        return False
+    same = _lower_first(plain)
+    at_an_end = re.compile(rf"(?<![A-Za-z]){re.escape(plain)}$|^{re.escape(plain)}(?![A-Za-z])")
+    return any(_lower_first(label) == same or at_an_end.search(label) for label in labels)
+
+
+def _lower_first(text: str) -> str:
+    return text[:1].lower() + text[1:]
+
+
+def _lists(prompt: str) -> Iterator[tuple[str, ...]]:
+    """The lists of a prompt: within a sentence, and the heads of its points."""
+    for segment in _SEGMENT.split(prompt):
+        items = [re.sub(f"[{_QUOTES}]", "", item).strip() for item in _SEPARATOR.split(segment)]
+        if len(items) > 1 and all(len(item) <= 2 * MAX_LABEL for item in items):
+            yield tuple(item for item in items if item)
+    if heads := tuple(match["head"].strip(_QUOTES + " ") for match in _POINT.finditer(prompt)):
+        yield heads
