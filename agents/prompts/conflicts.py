@@ -11,8 +11,10 @@ from itertools import combinations
 
 from agents.prompts import content
 from agents.prompts.choices import OF_ONE_SUBJECT
+from agents.prompts.example_language import WRONG_SCRIPT
 from agents.prompts.lexicon import EXTRA_TEXT, exclusive_formats, opposite_tones
-from agents.prompts.special import is_compatible, same_case
+from agents.prompts.special import is_compatible, same_case, subject_of
+from agents.prompts.surface import language_share
 from agents.prompts.types import (
     Brevity,
     Content,
@@ -57,10 +59,19 @@ def contradictions(rules: Sequence[Rule]) -> list[Finding]:
     for one, other in combinations(rules, 2):
         if one.sentence == other.sentence and not _may_clash_inside(one, other):
             continue
-        reason = clash(one, other)
+        reason = "" if _is_task(one, rules) and not _has_name(one.demand) else clash(one, other)
         if reason and not _is_resolved(one, other, resolved):
             found.append(finding((one, other), reason))
     return [*_without_repeats(found), *_cycles(rules)]
+
+
+def _is_task(rule: Rule, rules: Sequence[Rule]) -> bool:
+    """Whether a rule stands in the first sentence, and in no list; it says what it is all about."""
+    return rule.sentence == rules[0].sentence and rule.sentence[0] == 0
+
+
+def _has_name(demand: object) -> bool:
+    return not isinstance(demand, Content) or bool(demand.concept)
 
 
 def clash(one: Rule, other: Rule) -> str:
@@ -68,6 +79,8 @@ def clash(one: Rule, other: Rule) -> str:
     if not meets(one, other) or _are_cases_of_two_things(one, other):
         return ""
     a, b = one.demand, other.demand
+    if isinstance(a, Fallback) and isinstance(b, Fallback) and _are_values_of_two_things(one, other):
+        return ""
     if (
         isinstance(a, Content)
         and a.concept == "all"
@@ -79,6 +92,16 @@ def clash(one: Rule, other: Rule) -> str:
         if reason:
             return reason
     return _clash_with_fixed_words(one, other) or _clash_with_fixed_words(other, one)
+
+
+def _are_values_of_two_things(one: Rule, other: Rule) -> bool:
+    """What to fill in where a salary is missing says nothing of a missing date."""
+    if not all(
+        isinstance(r.demand, Fallback) and r.demand.action in {"say", "null", "empty string"} for r in (one, other)
+    ):
+        return False
+    a, b = (subject_of(rule.text) for rule in (one, other))
+    return bool(a and b) and not a & b
 
 
 _CASES = frozenset({"upper case", "lower case"})
@@ -167,7 +190,7 @@ def _demands_clash(a: object, b: object) -> str:  # noqa: PLR0911 - one return p
         return _fallback_ban(a, b)
     if isinstance(a, Order) and isinstance(b, Order):
         return _order_clash(a, b)
-    return _labels_clash(a, b)
+    return _labels_clash(a, b) or _labels_clash(b, a)
 
 
 def _length_clash(a: Length, b: object) -> str:  # noqa: PLR0911 - one return per kind of clash
@@ -293,7 +316,8 @@ def _content_clash(a: Content, b: Content) -> str:  # noqa: PLR0911 - one return
     if banned.concept != wanted.concept:
         return ""
     if not banned.concept:
-        return "content: demanded and forbidden" if content.same_matter(banned.units, wanted.units) else ""
+        is_same = content.same_matter(banned.units, wanted.units) or content.same_object(banned.units, wanted.units)
+        return "content: demanded and forbidden" if is_same else ""
     return "content: demanded and forbidden" if _same_object(banned, wanted) else ""
 
 
@@ -322,6 +346,9 @@ def _labels_clash(a: object, b: object) -> str:
     if isinstance(b, Labels):
         disjoint = not {v.casefold() for v in a.values} & {v.casefold() for v in b.values}
         return "labels: two lists without a common label" if disjoint else ""
+    if isinstance(b, Languages) and not b.is_forbidden and not b.codes - {"zh", "en"}:
+        is_other = not any(language_share(value, code) >= WRONG_SCRIPT for value in a.values for code in b.codes)
+        return "labels: in another language than is demanded" if is_other else ""
     return ""
 
 

@@ -7,7 +7,7 @@ is left to the writer, see ``writer``.
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.prompts import content
 from agents.prompts.examples import Spec, broken_rules
@@ -142,7 +142,7 @@ def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
         if label is None and demand.unit is Unit.WORDS and demand.high <= LABEL_WORDS:
             # Two words of a sentence say nothing: pick a label, or leave it.
             return turn.pick(turn.example.user, _known_words(turn)) or None
-        return label if label is not None else shortened(text, demand, is_hard=turn.is_hard)
+        return label if label is not None else _shortened_before_end(turn, demand)
     lines = []
     for line in text.split("\n"):
         mark = re.match(r"\s*(?:[-*+•]|\d+[.)、])?\s*", line)
@@ -154,6 +154,16 @@ def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
     return "\n".join(lines)
 
 
+def _shortened_before_end(turn: Turn, demand: Length) -> str:
+    """The turn cut to its length; the words that it has to end with stay."""
+    text, end = turn.example.assistant.rstrip(), _last_literal(turn.spec)
+    if not end or not text.endswith(end) or demand.high is None:
+        return shortened(turn.example.assistant, demand, is_hard=turn.is_hard)
+    room = replace(demand, low=None, high=demand.high - count(end, demand.unit))
+    body = text.removesuffix(end)
+    return shortened(body.rstrip(), room, is_hard=turn.is_hard) + body[len(body.rstrip()) :] + end
+
+
 def _short_label(turn: Turn) -> str | None:
     """Where the reply is one of some words ("Yes" or "No"), the one that the turn begins with."""
     words = _known_words(turn)
@@ -163,6 +173,8 @@ def _short_label(turn: Turn) -> str | None:
 
 def _known_words(turn: Turn) -> list[str]:
     """The words that a reply may be: the labels of the prompt, else the short replies of the other examples."""
+    if turn.spec.labels:
+        return sorted(turn.spec.labels)
     for rule in turn.spec.rules:
         if isinstance(rule.demand, Labels) and not rule.target:
             return list(rule.demand.values)
@@ -254,10 +266,12 @@ def _is_flat(rows: Sequence[Sequence[object]]) -> bool:
 
 def _label(turn: Turn, values: Sequence[str]) -> str | None:
     text = turn.example.assistant
+    if (first := _short_label(turn)) is not None:
+        return first
     held = [value for value in values if re.search(re.escape(value), text, re.IGNORECASE)]
     if len(held) == 1:
         return held[0]
-    return _short_label(turn) or (turn.pick(turn.example.user, values) or None if values else None)
+    return (turn.pick(turn.example.user, values) or None) if values else None
 
 
 def _content(turn: Turn, demand: Content) -> str | None:
@@ -287,7 +301,7 @@ def _bare(text: str, form: str) -> str | None:
 def _literal(turn: Turn, demand: Content) -> str | None:
     text, words = turn.example.assistant, demand.concept
     if demand.is_forbidden:
-        return re.sub(rf"\s*{re.escape(words)}", "", text, flags=re.IGNORECASE)
+        return re.sub(rf"[ \t]*{re.escape(words)}", "", text, flags=re.IGNORECASE)
     if demand.place == "start" and words.strip() in {"-", "*", "•"}:
         listed = _as_list(text, numbered=False, keep_last="")
         return listed.replace("- ", f"{words.strip()} ") if listed is not None else None

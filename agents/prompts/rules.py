@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 from agents.prompts import content, polarity
 from agents.prompts.cues import FORMAT_CUE, INPUT, LANGUAGE_AFTER, LANGUAGE_CUE, ONLY, POSITIVE, SUBJECT
-from agents.prompts.lengths import bare_length_in, lengths_in
+from agents.prompts.lengths import bare_length_in, lengths_in, points_in
 from agents.prompts.lexicon import STRUCTURED, concepts_in, formats_in, languages_in, opposite_tones, tones_in
 from agents.prompts.limits import limits_in
 from agents.prompts.polarity import Polarity
 from agents.prompts.special import case_of, fallback_of, labels_in, orders_in, priority_of
 from agents.prompts.statements import Clause, Statement, statements
-from agents.prompts.types import Content, Demand, Format, Kind, Labels, Languages, Pattern, Rule, Tone
+from agents.prompts.types import Content, Demand, Format, Kind, Labels, Languages, Length, Pattern, Rule, Tone
 
 _QUOTED = r"(?:[\"“「『'](?P<{0}>[^\"”」』\n]{{1,80}})[\"”」』'])"
 _LITERALS = (
@@ -108,11 +108,17 @@ def _rule(sentence: Statement, clause: Clause, found: _Found, target: str, name:
         clause.text,
         (sentence.start, sentence.end),
         found.demand,
-        condition=_condition_key(sentence),
+        condition=_condition_key(sentence) or _permitted_case(clause, found),
         target=target,
         is_universal=sentence.is_universal,
         is_exception=sentence.is_exception,
     )
+
+
+def _permitted_case(clause: Clause, found: _Found) -> str:
+    """The case for which a length is allowed that is none of the rest: "on holidays it may run to 60 words"."""
+    is_more = isinstance(found.demand, Length) and found.demand.low is not None
+    return " ".join(sorted(content.units(polarity.permitted_case(clause.text[: found.at])))) if is_more else ""
 
 
 def _condition_key(sentence: Statement) -> str:
@@ -232,8 +238,11 @@ def _patterns(text: str) -> Iterator[_Found]:
 
 
 def _lengths(text: str) -> Iterator[_Found]:
-    for found in lengths_in(text):
-        yield _Found(Kind.LENGTH, found.length, found.start)
+    found = list(lengths_in(text))
+    for one in found:
+        yield _Found(Kind.LENGTH, one.length, one.start)
+    if not found and (points := points_in(text)) and not polarity.is_negated(text):
+        yield _Found(Kind.LENGTH, points.length, points.start, "")
 
 
 def _languages(text: str, inherited: bool) -> Iterator[_Found]:
@@ -296,14 +305,30 @@ _AROUND_BEFORE = re.compile(
 _TOO_MUCH = re.compile(r"(?:\b(?:too|overly|excessively|unduly)\s*|过分|过于|过度|太)$", re.IGNORECASE)
 
 
+# "Rude customers" are not the manner of the answer.
+_OF_OTHERS = re.compile(
+    r"\s*(?:customers?|users?|guests?|readers?|people|callers?|messages?|comments?|reviews?|e?mails?)\b|的[^，。的]{0,2}(?:顾客|客户|客人|用户|读者|作者|学生|对方|评论|留言|来信|邮件|消息)",
+    re.IGNORECASE,
+)
+
+
 def _tones(text: str, inherited: bool) -> Iterator[_Found]:
     named = list(tones_in(text))
     for name, start, end in named:
         if any(opposite_tones(name, other) for other, _, _ in named):
             continue  # "use the terms, and explain them in plain words" wants both
+        if _OF_OTHERS.match(text[end:]):
+            continue
         said = polarity.polarity(text, start, end, inherited)
         if said is not Polarity.MAY and not (said is Polarity.NOT and _TOO_MUCH.search(text[:start])):
             yield _Found(Kind.TONE, Tone(name, said is Polarity.NOT), start)
+
+
+# "The second line starts with …" says where in the answer it stands, not what the answer starts with.
+_OF_A_LINE = re.compile(
+    r"\b(?:second|third|fourth|next|last|each|every) (?:line|row|paragraph|sentence|bullet|point)\b|(?:第[二三四五\d]|[每各下])[一]?[行段条句点]",
+    re.IGNORECASE,
+)
 
 
 def _literals(text: str, inherited: bool) -> Iterator[_Found]:
@@ -317,8 +342,9 @@ def _literals(text: str, inherited: bool) -> Iterator[_Found]:
             if said is Polarity.NOT and _ONLY_THERE.search(text[match.end() :]):
                 continue
             kind = Kind.FORBIDDEN if said is Polarity.NOT else Kind.REQUIRED
+            at = "" if place in {"start", "end"} and _OF_A_LINE.search(text[:start]) else place
             demand = Content(
-                match[group].strip(), said is Polarity.NOT, said is Polarity.MAY, is_literal=True, place=place
+                match[group].strip(), said is Polarity.NOT, said is Polarity.MAY, is_literal=True, place=at
             )
             yield _Found(kind, demand, start, "")
             for more in re.finditer(r"[、,，或or\s]+[\"“「]([^\"”」\n]{1,40})[\"”」]", text[match.end() :]):
@@ -329,7 +355,7 @@ def _literals(text: str, inherited: bool) -> Iterator[_Found]:
 
 
 _VERB = re.compile(
-    r"(?:explain|justify|cite|apologi[sz]e|greet|quote|summari[sz]e|restate|repeat|guess|estimate|ask|define|解释|说明|总结|引用|举例|道歉|问候|复述|夸|反问)",
+    r"(?:explain|justify|describe|say|tell|cite|apologi[sz]e|greet|quote|summari[sz]e|restate|repeat|guess|estimate|ask|define|解释|说明|总结|引用|举例|道歉|问候|复述|夸|反问)",
     re.IGNORECASE,
 )
 _FIELD_LIST = re.compile(r"\b(?:fields?|keys?|columns?|properties|schema)\b|字段|键|列名|几列|\{", re.IGNORECASE)

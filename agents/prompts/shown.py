@@ -1,4 +1,4 @@
-"""The labels that a prompt's examples show: the list in it from which most replies are taken, in whatever words it is asked for."""
+"""The labels that the examples of a prompt show: the list in it from which most replies are taken."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -9,24 +9,38 @@ MAX_LABEL = 20
 """Characters; labels are short."""
 _QUOTES = "\"“”「」『』'`"
 _QUOTED = re.compile(r"[\"“「『`]([^\"“”「」『』`\n]{1,60})[\"”」』`]")
-_SEGMENT = re.compile(r"[。；;.!?！？\n:：()（）【】]|\s-\s")
+_SEGMENT = re.compile(r"<[^<>\n]*>|[。；;.!?！？\n:：()（）【】]|\s-\s")
 _SEPARATOR = re.compile(r"[、,，|/]|\s+or\s+|\s+and\s+|或者?|以及|(?<=[”」])和(?=[“「])")
 _POINT = re.compile(r"^\s*(?:[-*+•]|\d{1,2}[.)、])\s*(?P<head>[^\n:：—(（]{1,20}?)\s*(?:[:：—(（].*)?$", re.MULTILINE)
 
 
 def labels_shown(prompt: str, examples: Sequence[Example]) -> frozenset[str]:
-    """The labels, and what the prompt quotes to be said instead; empty where fewer than two replies, or half, are labels."""
+    """The labels, and what may be said instead; none where fewer than two replies, or less than half, are labels."""
     texts = [example.assistant for example in examples]
-    for listed in _lists(prompt):
-        members = [text for text in texts if is_label(text, listed)]
-        if len(members) >= max(2, len(texts) / 2):
-            return frozenset(listed) | frozenset(_QUOTED.findall(prompt))
-    return frozenset()
+    quoted = _QUOTED.findall(prompt)
+    found: list[str] = []
+    listed: tuple[str, ...] = ()
+    for one in _lists(prompt):
+        members = [text for text in texts if is_label(text, [*one, *quoted])]
+        if len(members) > len(found) and any(is_label(text, one) for text in members):
+            found, listed = members, one
+    if len(found) < max(2, len(texts) / 2):
+        return frozenset()
+    told = {label for label in [*listed, *quoted] if len(label) <= MAX_LABEL}
+    return frozenset(told | {plain for text in found for plain in _parts(text)})
 
 
 def is_label(text: str, labels: Sequence[str] | frozenset[str]) -> bool:
-    """Whether a reply is a label; the first and the last of a list may have words of their sentence around them."""
-    plain = text.strip().strip(_QUOTES + ".。")
+    """Whether a reply is a label, or several; the ends of a list may have words of their sentence around them."""
+    parts = _parts(text)
+    return bool(parts) and all(_is_one(part, labels) for part in parts)
+
+
+def _parts(text: str) -> list[str]:
+    return [part.strip(_QUOTES + ".。 ") for part in re.split(r"[,，、]", text.strip())]
+
+
+def _is_one(plain: str, labels: Sequence[str] | frozenset[str]) -> bool:
     if not plain or len(plain) > MAX_LABEL:
         return False
     same = _lower_first(plain)
