@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.prompts.conflicts import contradictions
+from agents.prompts.example_demands import Spec
 from agents.prompts.example_language import language_of
-from agents.prompts.examples import Spec, example_findings
+from agents.prompts.examples import example_findings
 from agents.prompts.rules import parse
 from agents.prompts.structure import structure_of
 from agents.prompts.structured import format_findings

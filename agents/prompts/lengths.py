@@ -33,7 +33,7 @@ _UNITS: tuple[tuple[Unit, str], ...] = (
     (Unit.CHARACTERS, r"(?:Chinese )?characters?\b|个?汉字|个?字符|个?中文字|个?字(?![段母节])"),
     (Unit.SENTENCES, r"(?:(?:short|full|complete|plain|clear)\s+)*sentences?\b|个?短?句(?:话|子)?"),
     (Unit.PARAGRAPHS, r"(?:short )?paragraphs?\b|个?自然段|个?段落?(?:文字)?"),
-    (Unit.ITEMS, r"(?:short |numbered |bulleted |key )*(?:bullet points?|bullets?|list items?|items?|points?)\b|"
+    (Unit.ITEMS, r"(?:short |numbered |bulleted |key )*(?:bullet points?|bullets?|list items?|items?|points?|entries)\b|"
                  r"个?(?:要点|条目|项目|条(?!件)|项(?!目)|点(?!钟))"
                  rf"|(?:\w+ )?(?:{_THINGS})s?\b|个?(?:{_THINGS_ZH})"),
     (Unit.LINES, r"lines?\b|行"),
@@ -127,8 +127,8 @@ def lengths_in(clause: str) -> Iterator[Found]:
         yield Found(_bounds(unit, low, high, match["before"], match["after"]), match.start(), match.end())
     if not any(character.isdigit() for character in clause) and not _AMOUNT.search(clause):
         for pattern, is_short in ((_SHORT, True), (_LONG, False)):
-            if found := pattern.search(clause):
-                yield Found(Brevity(is_short), found.start(), found.end())
+            if said := pattern.search(clause):
+                yield Found(Brevity(is_short), said.start(), said.end())
 
 
 def _amounts(clause: str) -> Iterator[Found]:

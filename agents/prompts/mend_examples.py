@@ -10,10 +10,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from agents.prompts import content
-from agents.prompts.examples import Spec, broken_rules
+from agents.prompts.example_demands import LABEL_LINE, Spec
+from agents.prompts.examples import broken_rules
 from agents.prompts.json_repair import object_inside
 from agents.prompts.lengths import count, things
 from agents.prompts.mend_data import mend_rows
+from agents.prompts.mend_list import as_csv, as_list
 from agents.prompts.mend_text import shortened, without
 from agents.prompts.types import Content, Example, Fallback, Finding, Format, Labels, Length, Order, Rule, Unit
 from rag.text import detect_language, split_sentences
@@ -134,7 +136,7 @@ def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
     text = turn.example.assistant
     n = things(text, demand.of) if demand.unit is Unit.ITEMS else count(text, demand.unit)
     if demand.unit is Unit.ITEMS and demand.low is not None and n is not None and n < demand.low and not is_piece:
-        return _as_list(text, numbered=False, keep_last=_last_literal(turn.spec), low=demand.low)
+        return as_list(text, numbered=False, keep_last=_last_literal(turn.spec), low=demand.low)
     if demand.high is None or n is None or (n <= demand.high and not is_piece):
         return None
     if not is_piece:
@@ -195,10 +197,10 @@ def _form(turn: Turn, demand: Format) -> str | None:
     if demand.name == "label":
         return _label(turn, _known_words(turn))
     if demand.name in {"bullets", "numbered"}:
-        return _as_list(text, numbered=demand.name == "numbered", keep_last=_last_literal(turn.spec))
+        return as_list(text, numbered=demand.name == "numbered", keep_last=_last_literal(turn.spec))
     if demand.name in {"plain", "prose"}:
         return without(text, "markdown" if demand.name == "plain" else "bullets")
-    return _as_csv(text) if demand.name == "csv" else None
+    return as_csv(text) if demand.name == "csv" else None
 
 
 def _wrapped(turn: Turn) -> str | None:
@@ -216,52 +218,6 @@ def _last_literal(spec: Spec) -> str:
         ),
         "",
     )
-
-
-def _as_list(text: str, *, numbered: bool, keep_last: str, low: int = 2) -> str | None:
-    body = text.strip()
-    tail = ""
-    if keep_last and body.endswith(keep_last):
-        body, tail = body.removesuffix(keep_last).rstrip(), "\n" + keep_last
-    parts = [re.sub(r"^\s*(?:[-*+•]|\d+[.)、])\s*", "", body[a:b]) for a, b in split_sentences(body)]
-    parts = [part for part in parts if part.strip()]
-    if len(parts) < low:
-        parts = [
-            p.strip(" ,") for part in parts for p in re.split(r",?\s+and\s+|，(?:并|而)?|；|;", part) if p.strip(" ,")
-        ]
-    return (
-        "\n".join(f"{i}. {part}" if numbered else f"- {part}" for i, part in enumerate(parts, start=1)) + tail
-        if parts
-        else None
-    )
-
-
-def _as_csv(text: str) -> str | None:
-    rows = [
-        [cell.strip() for cell in line.strip().strip("|").split("|")]
-        for line in text.splitlines()
-        if line.strip().startswith("|")
-    ]
-    rows = [row for row in rows if not all(re.fullmatch(r"[:\s-]*", cell) for cell in row)]
-    rows = rows or _rows_of_json(text)
-    return "\n".join(",".join(f'"{cell}"' if "," in cell else cell for cell in row) for row in rows) or None
-
-
-def _rows_of_json(text: str) -> list[list[str]]:
-    """Objects as rows below their keys; empty where a value is no plain text or number."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return []
-    rows = value if isinstance(value, list) else [value]
-    if not rows or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
-        return []
-    cells = [list(rows[0]), *([*row.values()] for row in rows)]
-    return [[str(cell) for cell in row] for row in cells] if _is_flat(cells) else []
-
-
-def _is_flat(rows: Sequence[Sequence[object]]) -> bool:
-    return all(isinstance(cell, str | int | float) for row in rows for cell in row)
 
 
 def _label(turn: Turn, values: Sequence[str]) -> str | None:
@@ -303,7 +259,7 @@ def _literal(turn: Turn, demand: Content) -> str | None:
     if demand.is_forbidden:
         return re.sub(rf"[ \t]*{re.escape(words)}", "", text, flags=re.IGNORECASE)
     if demand.place == "start" and words.strip() in {"-", "*", "•"}:
-        listed = _as_list(text, numbered=False, keep_last="")
+        listed = as_list(text, numbered=False, keep_last="")
         return listed.replace("- ", f"{words.strip()} ") if listed is not None else None
     if demand.place == "start":
         return (
@@ -336,8 +292,6 @@ def _cited(text: str, user: str) -> str | None:
 
 def _reordered(text: str, demand: Order) -> str | None:
     """Labelled lines put into the order that is asked for."""
-    from agents.prompts.examples import LABEL_LINE
-
     lines = text.split("\n")
     places = {
         name: next((i for i, line in enumerate(lines) if pattern.search(line)), -1)

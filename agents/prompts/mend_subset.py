@@ -4,7 +4,8 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from agents.prompts.examples import Spec, broken_rules
+from agents.prompts.example_demands import Spec
+from agents.prompts.examples import broken_rules
 from agents.prompts.types import Example, Fallback
 from rag.text import detect_language, split_sentences
 

@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from agents.prompts.conflicts import contradictions
 from agents.prompts.detect import Reading, spec_of
-from agents.prompts.examples import Spec, broken_rules, example_findings, fitted
+from agents.prompts.example_demands import Spec
+from agents.prompts.examples import broken_rules, example_findings, fitted
 from agents.prompts.judge import Judge
 from agents.prompts.mend_examples import mend_turn
 from agents.prompts.mend_prompt import Choose, Mending, mend_prompt

@@ -4,9 +4,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from agents.prompts.types import Example
+from rag.text import HAN
 
 MAX_LABEL = 20
 """Characters; labels are short."""
+MAX_WORDS = 4
 _QUOTES = "\"“”「」『』'`"
 _QUOTED = re.compile(r"[\"“「『`]([^\"“”「」『』`\n]{1,60})[\"”」』`]")
 _SEGMENT = re.compile(r"<[^<>\n]*>|[。；;.!?！？\n:：()（）【】]|\s-\s")
@@ -28,6 +30,12 @@ def labels_shown(prompt: str, examples: Sequence[Example]) -> frozenset[str]:
         return frozenset()
     told = {label for label in [*listed, *quoted] if len(label) <= MAX_LABEL}
     return frozenset(told | {plain for text in found for plain in _parts(text)})
+
+
+def is_few_words(text: str) -> bool:
+    """Whether a reply is a word or a few, such as a name or a number; two Chinese characters count as a word."""
+    han = len(HAN.findall(text))
+    return len(HAN.sub(" ", text).split()) + han / 2 <= MAX_WORDS and "\n" not in text.strip()
 
 
 def is_label(text: str, labels: Sequence[str] | frozenset[str]) -> bool:
