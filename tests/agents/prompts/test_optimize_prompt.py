@@ -157,9 +157,6 @@ def test_a_turn_that_is_cut_keeps_the_words_it_has_to_end_with() -> None:
     prompt = '- At most 12 words.\n- End with "See you."'
     long = f"It is closed{', and very sadly so' * 4}. See you."
     examples = [Example("a", "It is open. See you."), Example("b", long)]
-        Example("a", "It is open. See you."),
-        Example("b", f"It is closed{', and very sadly so' * 4}. See you."),
-    ]
     mended = optimize_prompt(prompt, examples, use_model=False).examples
     assert mended[0] == examples[0]
     assert mended[1].assistant.startswith("It is closed")
