@@ -31,6 +31,10 @@ _SAME = {
     "quoted": "quote",
     "replies": "reply",
 }
+_ACTS = frozenset(
+    "suggest propos mention tell say show name list offer end finish start begin open clos stat discuss describ present insert".split()
+)
+"""Stems of what is done with a thing."""
 _STRONG_OVERLAP = 0.7
 _WEAK_OVERLAP = 0.3
 
@@ -56,6 +60,12 @@ def overlap(one: frozenset[str], other: frozenset[str]) -> float:
 def same_matter(one: frozenset[str], other: frozenset[str]) -> bool:
     """Whether two demands surely speak of the same."""
     return len(one & other) >= 2 and overlap(one, other) >= _STRONG_OVERLAP and _balanced(one, other)
+
+
+def same_object(banned: frozenset[str], wanted: frozenset[str]) -> bool:
+    """Whether a demand names all that a ban names, whatever is to be done with it: "suggest a fix", "end with a fix"."""
+    things = banned - _ACTS
+    return any(len(thing) > 1 for thing in things) and things <= wanted
 
 
 def related(one: frozenset[str], other: frozenset[str]) -> bool:

@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agents.prompts.conflicts import contradictions
+from agents.prompts.example_demands import Spec
 from agents.prompts.example_language import language_of
-from agents.prompts.examples import Spec, example_findings
+from agents.prompts.examples import example_findings
 from agents.prompts.rules import parse
 from agents.prompts.structure import structure_of
 from agents.prompts.structured import format_findings
@@ -35,7 +36,9 @@ def spec_of(prompt: str, rules: Sequence[Rule], conflicts: Sequence[Finding]) ->
         for rule in rules
         if (rule.start, rule.end) in clauses or (rule.kind is Kind.FORMAT and rule.sentence in forms)
     )
-    return Spec(tuple(rules), structure_of(prompt, list(rules)), implicated, language_of(prompt, rules))
+    pairs = tuple(frozenset(one.rule_ids) for one in conflicts if one.type == "contradiction")
+    structure = structure_of(prompt, list(rules))
+    return Spec(tuple(rules), structure, implicated, language_of(prompt, rules), pairs, prompt=prompt)
 
 
 def inspect(prompt: str, examples: Sequence[Example]) -> Reading:

@@ -1,93 +1,55 @@
-# ruff: noqa: E501 - a pattern or a table is read as one line
 """The prompt-versus-examples agent's checks: does every assistant turn keep the rules that can be checked exactly?"""
 
 import json
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from agents.prompts import content
 from agents.prompts.example_data import data_broken
-from agents.prompts.example_language import WRONG_SCRIPT, language_broken, prose_of, stray_language
-from agents.prompts.lengths import count, things
+from agents.prompts.example_demands import Spec, demand_broken, is_label_only, piece_broken
+from agents.prompts.example_language import WRONG_SCRIPT, stray_language
+from agents.prompts.shown import is_few_words, is_label, labels_shown
 from agents.prompts.special import REFUSAL
-from agents.prompts.structure import Structure
 from agents.prompts.surface import (
-    breaks_ban,
-    is_form,
     language_share,
-    meets_demand,
     strip_fence,
 )
 from agents.prompts.types import (
-    Content,
     Example,
     Fallback,
     Finding,
     Format,
     Labels,
-    Languages,
     Length,
-    Order,
-    Pattern,
     Rule,
-    Unit,
 )
-from rag.text import detect_language
-
-_LABELLED = {
-    "answer": r"^\s*(?:\*\*)?(?:answer|conclusion|verdict|result|答案|结论|结果|回答)(?:\*\*)?\s*[:：]",
-    "explanation": r"^\s*(?:\*\*)?(?:reason(?:s|ing)?|explanation|rationale|why|理由|解释|原因|说明|推理|思路)(?:\*\*)?\s*[:：]",
-    "citation": r"^\s*(?:\*\*)?(?:sources?|citations?|references?|来源|出处|引用)(?:\*\*)?\s*[:：]",
-    "summary": r"^\s*(?:\*\*)?(?:summary|take-?away|总结|小结|摘要)(?:\*\*)?\s*[:：]",
-    "example": r"^\s*(?:\*\*)?(?:example|for example|示例|例子|例如|举例)(?:\*\*)?\s*[:：]",
-    "definition": r"^\s*(?:\*\*)?(?:definition|定义)(?:\*\*)?\s*[:：]",
-    "steps": r"^\s*(?:\*\*)?(?:steps|步骤)(?:\*\*)?\s*[:：]",
-    "evidence": r"^\s*(?:\*\*)?(?:evidence|依据|证据)(?:\*\*)?\s*[:：]",
-    "formula": r"^\s*(?:\*\*)?(?:formula|公式)(?:\*\*)?\s*[:：]",
-}
-LABEL_LINE = {name: re.compile(pattern, re.IGNORECASE | re.MULTILINE) for name, pattern in _LABELLED.items()}
-
-
-# "Answers have one sentence": where a reply holds several answers with their questions, it is said of each.
-_ANSWERS = re.compile(r"^\s*(?:答案?|A|Answer)\s*[:：]", re.MULTILINE)
-_ANSWERS_OF_MANY = re.compile(r"\s*(?:the )?answers\b", re.IGNORECASE)
-_OF_ANSWER = re.compile(r"\s*(?:the )?(?:answers?\b|答案)|不超过|至多|最多", re.IGNORECASE)
-
-
-@dataclass(frozen=True, slots=True)
-class Spec:
-    """What the examples are held against."""
-
-    rules: tuple[Rule, ...]
-    structure: Structure
-    implicated: frozenset[str] = frozenset()
-    language: str = ""
 
 
 def example_findings(spec: Spec, examples: Sequence[Example]) -> list[Finding]:
-    """Every rule that an assistant turn breaks, and pairs of examples that contradict each other.
-
-    Rules in ``spec.implicated`` are in conflict with each other; no example can keep them all, so they are left out.
-    """
-    read = without_misread(spec, examples)
+    """Every rule that an assistant turn breaks, and pairs of examples that contradict each other."""
+    read = fitted(spec, examples)
     found: list[Finding] = []
     for index, example in enumerate(examples):
         found += broken_rules(read, example, index)
     return found + list(_contradictory_pairs(examples))
 
 
-def without_misread(spec: Spec, examples: Sequence[Example]) -> Spec:
-    """The spec without the rules that every one of several examples breaks.
+def fitted(spec: Spec, examples: Sequence[Example]) -> Spec:
+    """The spec with the labels that the examples show, and without the rules that every one of several examples breaks.
 
     Somebody wrote the examples to keep the rules, so such a rule was more likely read wrongly. A form is read surely.
     """
     if len(examples) < 2:
         return spec
     broken = [{name for one in broken_rules(spec, example, 0) for name in one.rule_ids} for example in examples]
-    sure = {rule.id for rule in spec.rules if isinstance(rule.demand, Format | Languages)}
+    sure = {rule.id for rule in spec.rules if isinstance(rule.demand, Format)}
     misread = frozenset.intersection(*(frozenset(names) for names in broken)) - sure
-    return replace(spec, implicated=spec.implicated | misread)
+    conflicts = tuple(names for names in spec.conflicts if not names & misread)
+    labels = frozenset[str]() if spec.structure.form else labels_shown(spec.prompt, examples)
+    short = sum(is_few_words(example.assistant) for example in examples)
+    is_terse = not spec.structure.form and is_label_only(spec.rules) and short >= max(2, len(examples) / 2)
+    implicated = spec.implicated | misread
+    return replace(spec, implicated=implicated, conflicts=conflicts, labels=labels, is_terse=is_terse)
 
 
 def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
@@ -105,17 +67,27 @@ def broken_rules(spec: Spec, example: Example, index: int) -> list[Finding]:
                 index,
             )
         ]
-    found = []
-    for rule in spec.rules:
-        if rule.id in spec.implicated or not applies(rule, example.user):
-            continue
-        reason = _broken(rule, example, spec)
-        if reason:
-            found.append(_finding(f"breaks {rule.kind}", reason, (rule,), example.assistant, index))
+    broken = {
+        rule.id: (rule, reason)
+        for rule in spec.rules
+        if applies(rule, example.user) and (reason := _broken(rule, example, spec))
+    }
+    whichever_stays = [names for names in spec.conflicts if names <= broken.keys()]
+    found = [
+        _finding(f"breaks {rule.kind}", reason, (rule,), example.assistant, index)
+        for name, (rule, reason) in broken.items()
+        if name not in spec.implicated or any(name in names for names in whichever_stays)
+    ]
     found += [
         _finding(code, reason, (), example.assistant, index)
         for code, reason in data_broken(spec.structure, example.assistant)
     ]
+    if spec.labels and not is_label(example.assistant, spec.labels):
+        reason = f"{example.assistant.strip()[:30]!r} is none of the labels."
+        found.append(_finding("no label", reason, (), example.assistant, index))
+    elif spec.is_terse and not is_few_words(example.assistant):
+        reason = "It says more than the few words that are wanted."
+        found.append(_finding("no label", reason, (), example.assistant, index))
     if spec.language and (reason := stray_language(spec.language, spec.structure, example)):
         found.append(_finding("other language", reason, (), example.assistant, index))
     return _one_per_code(found)
@@ -140,161 +112,14 @@ def _broken(rule: Rule, example: Example, spec: Spec) -> str:
         value = _field_value(text, rule.target.removeprefix("field:"))
         if value is None:
             return ""
-        return _broken_demand(rule, value, example.user, spec)
+        return demand_broken(rule, value, example.user, spec)
     if rule.target and not (rule.target == "piece" and isinstance(demand, Length)) and not isinstance(demand, Labels):
         return ""
     if rule.target == "piece":
-        return _broken_piece(demand, text)
+        return piece_broken(demand, text)
     if isinstance(demand, Length) and spec.structure.form in {"json", "xml", "yaml", "csv"}:
         return ""
-    return _broken_demand(rule, text, example.user, spec)
-
-
-def _broken_demand(rule: Rule, text: str, user: str, spec: Spec) -> str:  # noqa: PLR0911 - one return per kind of demand
-    demand = rule.demand
-    if isinstance(demand, Length):
-        if _ANSWERS_OF_MANY.match(rule.text) and "\n" in text.strip() and not _ANSWERS.search(text):
-            return ""  # which part of a line is an answer cannot be told
-        parts = _ANSWERS.split(text)[1:] if _OF_ANSWER.match(rule.text) and len(_ANSWERS.findall(text)) > 1 else [text]
-        return next(
-            (
-                reason
-                for part in parts
-                if (reason := _length_broken(demand, part.split("\n")[0] if len(parts) > 1 else part))
-            ),
-            "",
-        )
-    if isinstance(demand, Languages):
-        return language_broken(demand, prose_of(text, spec.structure), user)
-    if isinstance(demand, Format):
-        return _form_broken(demand, text)
-    if isinstance(demand, Labels):
-        allowed = {value.casefold() for value in demand.values}
-        is_label = rule.target if spec.structure.form else _is_label_only(spec.rules)
-        return (
-            f"{text[:30]!r} is none of the labels." if is_label and text.strip(" .。").casefold() not in allowed else ""
-        )
-    if isinstance(demand, Content):
-        return _content_broken(rule, demand, text, spec)
-    if isinstance(demand, Pattern):
-        lines = [line for line in text.splitlines() if line.strip()]
-        held = sum(demand.mark in line for line in lines)
-        return "" if 2 * held >= len(lines) > 0 else f"It has no {demand.mark!r}."
-    return _order_broken(demand, text) if isinstance(demand, Order) else ""
-
-
-def _length_broken(demand: Length, text: str) -> str:
-    n = things(text, demand.of) if demand.unit is Unit.ITEMS else count(text, demand.unit)
-    if n is None:
-        return ""
-    if demand.high is not None and n > demand.high:
-        return f"It has {n} {demand.unit}, more than {demand.high}."
-    if demand.low is not None and n < demand.low:
-        return f"It has {n} {demand.unit}, fewer than {demand.low}."
-    return ""
-
-
-def _broken_piece(demand: object, text: str) -> str:
-    if not isinstance(demand, Length):
-        return ""
-    lines = [re.sub(r"^\s*(?:[-*+•]|\d+[.)、])\s*", "", line) for line in text.splitlines() if line.strip()]
-    if len(lines) < 2 or demand.high is None:
-        return ""
-    longest = max(count(line, demand.unit) for line in lines)
-    return f"A line has {longest} {demand.unit}, more than {demand.high}." if longest > demand.high else ""
-
-
-def _form_broken(demand: Format, text: str) -> str:
-    fits = is_form(text, demand.name)
-    if fits is None or (demand.name == "markdown" and not demand.is_forbidden):
-        return ""
-    if demand.is_forbidden:
-        return f"It uses {demand.name}, which is forbidden." if fits else ""
-    return "" if fits else f"It is no {demand.name}."
-
-
-def _is_label_only(rules: Sequence[Rule]) -> bool:
-    """Whether the reply is a label and nothing else."""
-    demands = [rule.demand for rule in rules]
-    is_label = any(isinstance(d, Format) and d.name == "label" and not d.is_forbidden for d in demands)
-    return is_label or any(isinstance(d, Content) and d.concept == "extra" for d in demands)
-
-
-def _content_broken(rule: Rule, demand: Content, text: str, spec: Spec) -> str:  # noqa: PLR0911 - one return per kind
-    if demand.is_permission:
-        return ""
-    if demand.is_literal:
-        return _literal_broken(demand, text)
-    if demand.concept == "extra":
-        return _extra_broken(text, spec)
-    if demand.concept == "statement":
-        is_told = content.units(text) & demand.units or detect_language(text) != detect_language(rule.text)
-        return "" if is_told else f"It lacks what is demanded: {rule.text.strip()}"
-    if demand.is_forbidden:
-        what = breaks_ban(text, demand.concept, demand.units)
-        return f"It holds {what!r}, which is forbidden." if what else ""
-    if spec.structure.form in {"json", "csv", "xml", "yaml"}:
-        return ""
-    return (
-        ""
-        if meets_demand(text, demand.concept, demand.place) is not False
-        else f"It lacks what is demanded: {rule.text.strip()}"
-    )
-
-
-def _literal_broken(demand: Content, text: str) -> str:
-    inside = text.strip()
-    if demand.place == "address":
-        return ""  # whether and how anybody is addressed cannot be seen
-    if demand.is_forbidden:
-        return (
-            f"It holds {demand.concept!r}, which is forbidden."
-            if demand.concept.casefold() in inside.casefold()
-            else ""
-        )
-    if demand.place == "start":
-        fits = inside.startswith(demand.concept)
-    elif demand.place == "end":
-        fits = inside.rstrip("。. ").endswith(demand.concept.rstrip("。. "))
-    else:
-        fits = demand.concept.casefold() in inside.casefold()
-    return "" if fits else f"It lacks {demand.concept!r}{' at the ' + demand.place if demand.place else ''}."
-
-
-def _extra_broken(text: str, spec: Spec) -> str:
-    if spec.structure.form == "json":
-        try:
-            json.loads(strip_fence(text), strict=False)
-        except ValueError:
-            return "" if is_form(text, "json") else "It holds text beside the JSON."
-    if spec.structure.form == "table" and is_form(text, "table"):
-        outside = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("|")]
-        return "It holds text beside the table." if outside else ""
-    is_fenced = any(isinstance(r.demand, Content) and r.demand.concept == "fence" and not r.demand.is_forbidden
-                    for r in spec.rules)  # fmt: skip
-    if is_fenced and "```" in text and re.sub(r"```.*?```", "", text, flags=re.DOTALL).strip():
-        return "It holds text beside the code block."
-    return ""
-
-
-def _order_broken(demand: Order, text: str) -> str:
-    places = {name: match.start() for name, pattern in LABEL_LINE.items() if (match := pattern.search(text))}
-    a, b = places.get(demand.first), places.get(demand.then)
-    if a is not None and b is not None and a > b:
-        return f"{demand.then} comes before {demand.first}."
-    if (
-        demand.first == "^"
-        and b is not None
-        and any(place < b for name, place in places.items() if name != demand.then)
-    ):
-        return f"{demand.then} does not come first."
-    if (
-        demand.then == "$"
-        and a is not None
-        and any(place > a for name, place in places.items() if name != demand.first)
-    ):
-        return f"{demand.first} does not come last."
-    return ""
+    return demand_broken(rule, text, example.user, spec)
 
 
 def _field_value(text: str, name: str) -> str | None:

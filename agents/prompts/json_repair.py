@@ -50,7 +50,7 @@ def _candidates(text: str) -> list[str]:
     for base in dict.fromkeys((text, quoted, single)):
         no_trailing = re.sub(r",(\s*[}\]])", r"\1", base)
         closed = _closed(re.sub(r",\s*$", "", base))
-        commas = re.sub(r"([\"\]}\dEel])(\s*\n\s*)(\")", r"\1,\2\3", base)
+        commas = re.sub(r"([\"\]}\dEel])(\s+)(\"[^\"\n]*\"\s*:)", r"\1,\2\3", base)
         found += [
             no_trailing,
             closed,

@@ -33,7 +33,7 @@ _UNITS: tuple[tuple[Unit, str], ...] = (
     (Unit.CHARACTERS, r"(?:Chinese )?characters?\b|个?汉字|个?字符|个?中文字|个?字(?![段母节])"),
     (Unit.SENTENCES, r"(?:(?:short|full|complete|plain|clear)\s+)*sentences?\b|个?短?句(?:话|子)?"),
     (Unit.PARAGRAPHS, r"(?:short )?paragraphs?\b|个?自然段|个?段落?(?:文字)?"),
-    (Unit.ITEMS, r"(?:short |numbered |bulleted |key )*(?:bullet points?|bullets?|list items?|items?|points?)\b|"
+    (Unit.ITEMS, r"(?:short |numbered |bulleted |key )*(?:bullet points?|bullets?|list items?|items?|points?|entries)\b|"
                  r"个?(?:要点|条目|项目|条(?!件)|项(?!目)|点(?!钟))"
                  rf"|(?:\w+ )?(?:{_THINGS})s?\b|个?(?:{_THINGS_ZH})"),
     (Unit.LINES, r"lines?\b|行"),
@@ -48,7 +48,7 @@ _AMOUNT = re.compile(
 _BELOW = re.compile(
     r"(?:at (?:the )?most|no more than|not (?:more than|exceed(?:ing)?|longer than)|(?:up|limit(?:ed)?|restrict(?:ed)?|cap(?:ped)?) (?:\w+ ){0,3}?(?:to|at)|"
     r"maximum(?: length)?(?: of)?|max\.?|within|not (?:go )?(?:beyond|over|above)|(?:never|don't|do not|must not|cannot|can't|should not) (?:\w+ ){0,2}?(?:exceed|go over|be longer than|use more than|write more than|be more than)|"
-    r"不(?:要|得|能|可|应|许|准)?(?:超过|多于|超出)|(?:最多|至多|上限(?:为|是)?|限(?:制)?(?:在|为)?|控制在|不大于|以不超过))(?:[^\d,，。.;；]{0,8}?)$",
+    r"(?:不|别|勿|莫)(?:要|得|能|可|应|许|准)?(?:超过|多于|超出)|(?:最多|至多|上限(?:为|是)?|限(?:制)?(?:在|为)?|控制在|不大于|以不超过))(?:[^\d,，。.;；]{0,8}?)$",
     re.IGNORECASE,
 )
 _STRICTLY_BELOW = re.compile(
@@ -57,7 +57,7 @@ _STRICTLY_BELOW = re.compile(
 )
 _NOT = re.compile(r"(?:\b(?:no|not|never)\b[^,，。]{0,12}|不(?:要|得|能|可|应|许|准)?)$", re.IGNORECASE)
 _ABOVE = re.compile(
-    r"(?:at least|no (?:fewer|less|shorter) than|not (?:fewer|less) than|a? ?minimum (?:length )?(?:of|is)?|min\.?|至少|最少|不(?:得|能|可|要)?(?:少于|低于|小于)|起码|下限(?:为|是)?|[写讲凑]?(?:满|够)|达到)(?:[^\d,，。.;；]{0,8}?)$",
+    r"(?:at least|no (?:fewer|less|shorter) than|not (?:fewer|less) than|a? ?minimum (?:length )?(?:of|is)?|min\.?|至少|最少|(?:不|别|勿|莫)(?:得|能|可|要)?(?:少于|低于|小于)|起码|下限(?:为|是)?|[写讲凑]?(?:满|够)|达到)(?:[^\d,，。.;；]{0,8}?)$",
     re.IGNORECASE,
 )
 _STRICTLY_ABOVE = re.compile(
@@ -115,6 +115,24 @@ class Found:
 
 def lengths_in(clause: str) -> Iterator[Found]:
     """The lengths that a clause demands."""
+    if chosen := _CHOSEN.search(clause):
+        yield Found(_choice(chosen), chosen.start(), chosen.end())
+    for found in _amounts(clause):
+        if not chosen or found.end <= chosen.start() or chosen.end() <= found.start:
+            yield found
+    if (counted := _WORD_COUNT.search(clause)) and not _AMOUNT.search(clause):
+        match = counted
+        unit = Unit.CHARACTERS if match["zh"] else Unit.WORDS
+        low, high = number(match["first"]), number(match["second"] or match["first"])
+        yield Found(_bounds(unit, low, high, match["before"], match["after"]), match.start(), match.end())
+    if not any(character.isdigit() for character in clause) and not _AMOUNT.search(clause):
+        for pattern, is_short in ((_SHORT, True), (_LONG, False)):
+            if said := pattern.search(clause):
+                yield Found(Brevity(is_short), said.start(), said.end())
+
+
+def _amounts(clause: str) -> Iterator[Found]:
+    """Numbers of words, sentences, points and the like."""
     for match in _AMOUNT.finditer(clause):
         unit = next(unit for unit, _ in _UNITS if match[unit.value])
         before, after = clause[: match.start()], clause[match.end() :]
@@ -128,15 +146,29 @@ def lengths_in(clause: str) -> Iterator[Found]:
             length = replace(length, of=_thing_in(match[0]))
         if (length.low, length.high) != (low, high) or low != high or _EXACT.search(before) or not before.strip():
             yield Found(length, match.start(), match.end())
-    if (counted := _WORD_COUNT.search(clause)) and not _AMOUNT.search(clause):
-        match = counted
-        unit = Unit.CHARACTERS if match["zh"] else Unit.WORDS
-        low, high = number(match["first"]), number(match["second"] or match["first"])
-        yield Found(_bounds(unit, low, high, match["before"], match["after"]), match.start(), match.end())
-    if not any(character.isdigit() for character in clause) and not _AMOUNT.search(clause):
-        for pattern, is_short in ((_SHORT, True), (_LONG, False)):
-            if found := pattern.search(clause):
-                yield Found(Brevity(is_short), found.start(), found.end())
+
+
+_LABEL = r"labels?|categor(?:y|ies)|class(?:es)?|options?|groups?|tags?|topics?|intents?|types?"
+_CHOSEN = re.compile(
+    rf"\b(?:(?:choose|pick|select|assign|give|use|name|return|output|set|apply)\b (?:\w+ ){{0,2}}?|(?:exactly|only|just) )(?:(?P<every>every|all(?: the)?|several|multiple|as many)|(?P<just>just the)|(?P<one>one|a single|the (?:best|single))|{_NUMBER})(?: \w+){{0,3}}? (?:{_LABEL})\b"
+    rf"|(?:(?:至少|至多|最多)?[挑选取归属判](?!题)[^，。；]{{0,8}}?)(?:(?P<zh_every>多个|若干|几个|所有|全部)|(?P<zh_one>一)(?=[个种类项])|{_NUMBER}(?=[个种类项]))",
+    re.IGNORECASE,
+)
+CHOICE = "choice"
+"""What a length counts that says how many of the labels are given."""
+
+
+def _choice(match: re.Match[str]) -> Length:
+    """How many labels are to be chosen: one, a number, or several."""
+    if match["one"] or match["just"] or match["zh_one"]:
+        return Length(Unit.ITEMS, 1, 1, CHOICE)
+    if match["every"] or match["zh_every"]:
+        return Length(Unit.ITEMS, 2, None, CHOICE)
+    said = re.search(_NUMBER, match[0], re.IGNORECASE)
+    if said is None:
+        return Length(Unit.ITEMS, 1, 1, CHOICE)
+    n = number(said[0])
+    return replace(_bounds(Unit.ITEMS, n, n, match[0][: said.start()], match[0][said.end() :]), of=CHOICE)
 
 
 _BARE = re.compile(
@@ -155,6 +187,24 @@ def bare_length_in(clause: str, before: str) -> Found | None:
     n = number(match["first"])
     length = _bounds(Unit.ITEMS, n, n, match["before"] or "", match["after"] or "")
     return Found(replace(length, of=_thing_in(before)), match.start("first"), match.end("first"))
+
+
+_POINTS = re.compile(
+    rf"\b(?P<first>{_NUMBER})(?:\s*(?:-|–|to|or)\s*(?P<second>{_NUMBER}))?(?: [a-z-]+){{1,3}} (?:as|in|into) (?:\w+ ){{0,2}}?(?:bullet|numbered|list|points)"
+    rf"|(?P<zh>{_NUMBER})(?:\s*(?:-|~|～|到|至)\s*(?P<zh_second>{_NUMBER}))?个[^，。]{{1,6}}[，,]?(?:用|以|按|写成|列成)[^，。]{{0,4}}(?:列表|项目符号|分条|编号)",
+    re.IGNORECASE,
+)
+
+
+def points_in(clause: str) -> Found | None:
+    """How many points a list has whose things are no unit of their own: "three to five topics as bullets"."""
+    match = _POINTS.search(clause)
+    if match is None:
+        return None
+    first = match["first"] or match["zh"]
+    low, high = number(first), number(match["second"] or match["zh_second"] or first)
+    length = _bounds(Unit.ITEMS, low, high, clause[: match.start()], "")
+    return Found(length, match.start(), match.end()) if high > 1 else None
 
 
 def _thing_in(text: str) -> str:

@@ -15,7 +15,7 @@ _ONLY_SOURCES = re.compile(
 )
 _ONLY_OUTPUT = re.compile(
     r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|write|provide|answer)(?: with)? (?:only|just|nothing (?:but|except))\b|\b(?:only|just) (?:output|return|reply|respond|give|print|provide)\b|"
-    r"^\s*(?:please )?(?:output|return|reply|respond|give|show|print|provide)\b[^,.]{2,40}\b(?:only|alone|nothing (?:else|more))[.!]?\s*$|(?:只|仅)(?:需|要|能|可以|许)?(?:输出|返回|回复|给出|打印|回答(?=[:：“]))(?!一[种类])",
+    r"^\s*(?:please )?(?:output|return|reply|respond|answer|give|show|print|provide)\b[^,.]{2,40}\b(?:only|alone|nothing (?:else|more))[.!]?\s*$|(?:只|仅)(?:需|要|能|可以|许)?(?:输出|返回|回复|给出|打印|回答(?=[:：“])|[写给报答填](?!一))(?!一[种类])",
     re.IGNORECASE,
 )
 

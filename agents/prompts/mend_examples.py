@@ -7,13 +7,15 @@ is left to the writer, see ``writer``.
 import json
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.prompts import content
-from agents.prompts.examples import Spec, broken_rules
+from agents.prompts.example_demands import LABEL_LINE, Spec
+from agents.prompts.examples import broken_rules
 from agents.prompts.json_repair import object_inside
 from agents.prompts.lengths import count, things
 from agents.prompts.mend_data import mend_rows
+from agents.prompts.mend_list import as_csv, as_list
 from agents.prompts.mend_text import shortened, without
 from agents.prompts.types import Content, Example, Fallback, Finding, Format, Labels, Length, Order, Rule, Unit
 from rag.text import detect_language, split_sentences
@@ -83,6 +85,8 @@ def _fixed(turn: Turn) -> str | None:
         )
     if turn.finding.code == "two answers":
         return None
+    if turn.finding.code == "no label":
+        return _label(turn, sorted(turn.spec.labels))
     if turn.rule is None:
         return mend_rows(turn.spec.structure, turn.example, turn.pick, _filler(turn.spec))
     return _by_demand(turn, turn.rule)
@@ -132,7 +136,7 @@ def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
     text = turn.example.assistant
     n = things(text, demand.of) if demand.unit is Unit.ITEMS else count(text, demand.unit)
     if demand.unit is Unit.ITEMS and demand.low is not None and n is not None and n < demand.low and not is_piece:
-        return _as_list(text, numbered=False, keep_last=_last_literal(turn.spec), low=demand.low)
+        return as_list(text, numbered=False, keep_last=_last_literal(turn.spec), low=demand.low)
     if demand.high is None or n is None or (n <= demand.high and not is_piece):
         return None
     if not is_piece:
@@ -140,7 +144,7 @@ def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
         if label is None and demand.unit is Unit.WORDS and demand.high <= LABEL_WORDS:
             # Two words of a sentence say nothing: pick a label, or leave it.
             return turn.pick(turn.example.user, _known_words(turn)) or None
-        return label if label is not None else shortened(text, demand, is_hard=turn.is_hard)
+        return label if label is not None else _shortened_before_end(turn, demand)
     lines = []
     for line in text.split("\n"):
         mark = re.match(r"\s*(?:[-*+•]|\d+[.)、])?\s*", line)
@@ -152,6 +156,16 @@ def _length(turn: Turn, demand: Length, is_piece: bool) -> str | None:
     return "\n".join(lines)
 
 
+def _shortened_before_end(turn: Turn, demand: Length) -> str:
+    """The turn cut to its length; the words that it has to end with stay."""
+    text, end = turn.example.assistant.rstrip(), _last_literal(turn.spec)
+    if not end or not text.endswith(end) or demand.high is None:
+        return shortened(turn.example.assistant, demand, is_hard=turn.is_hard)
+    room = replace(demand, low=None, high=demand.high - count(end, demand.unit))
+    body = text.removesuffix(end)
+    return shortened(body.rstrip(), room, is_hard=turn.is_hard) + body[len(body.rstrip()) :] + end
+
+
 def _short_label(turn: Turn) -> str | None:
     """Where the reply is one of some words ("Yes" or "No"), the one that the turn begins with."""
     words = _known_words(turn)
@@ -161,6 +175,8 @@ def _short_label(turn: Turn) -> str | None:
 
 def _known_words(turn: Turn) -> list[str]:
     """The words that a reply may be: the labels of the prompt, else the short replies of the other examples."""
+    if turn.spec.labels:
+        return sorted(turn.spec.labels)
     for rule in turn.spec.rules:
         if isinstance(rule.demand, Labels) and not rule.target:
             return list(rule.demand.values)
@@ -181,10 +197,10 @@ def _form(turn: Turn, demand: Format) -> str | None:
     if demand.name == "label":
         return _label(turn, _known_words(turn))
     if demand.name in {"bullets", "numbered"}:
-        return _as_list(text, numbered=demand.name == "numbered", keep_last=_last_literal(turn.spec))
+        return as_list(text, numbered=demand.name == "numbered", keep_last=_last_literal(turn.spec))
     if demand.name in {"plain", "prose"}:
         return without(text, "markdown" if demand.name == "plain" else "bullets")
-    return _as_csv(text) if demand.name == "csv" else None
+    return as_csv(text) if demand.name == "csv" else None
 
 
 def _wrapped(turn: Turn) -> str | None:
@@ -204,58 +220,14 @@ def _last_literal(spec: Spec) -> str:
     )
 
 
-def _as_list(text: str, *, numbered: bool, keep_last: str, low: int = 2) -> str | None:
-    body = text.strip()
-    tail = ""
-    if keep_last and body.endswith(keep_last):
-        body, tail = body.removesuffix(keep_last).rstrip(), "\n" + keep_last
-    parts = [re.sub(r"^\s*(?:[-*+•]|\d+[.)、])\s*", "", body[a:b]) for a, b in split_sentences(body)]
-    parts = [part for part in parts if part.strip()]
-    if len(parts) < low:
-        parts = [
-            p.strip(" ,") for part in parts for p in re.split(r",?\s+and\s+|，(?:并|而)?|；|;", part) if p.strip(" ,")
-        ]
-    return (
-        "\n".join(f"{i}. {part}" if numbered else f"- {part}" for i, part in enumerate(parts, start=1)) + tail
-        if parts
-        else None
-    )
-
-
-def _as_csv(text: str) -> str | None:
-    rows = [
-        [cell.strip() for cell in line.strip().strip("|").split("|")]
-        for line in text.splitlines()
-        if line.strip().startswith("|")
-    ]
-    rows = [row for row in rows if not all(re.fullmatch(r"[:\s-]*", cell) for cell in row)]
-    rows = rows or _rows_of_json(text)
-    return "\n".join(",".join(f'"{cell}"' if "," in cell else cell for cell in row) for row in rows) or None
-
-
-def _rows_of_json(text: str) -> list[list[str]]:
-    """Objects as rows below their keys; empty where a value is no plain text or number."""
-    try:
-        value = json.loads(text)
-    except ValueError:
-        return []
-    rows = value if isinstance(value, list) else [value]
-    if not rows or not all(isinstance(row, dict) and row.keys() == rows[0].keys() for row in rows):
-        return []
-    cells = [list(rows[0]), *([*row.values()] for row in rows)]
-    return [[str(cell) for cell in row] for row in cells] if _is_flat(cells) else []
-
-
-def _is_flat(rows: Sequence[Sequence[object]]) -> bool:
-    return all(isinstance(cell, str | int | float) for row in rows for cell in row)
-
-
 def _label(turn: Turn, values: Sequence[str]) -> str | None:
     text = turn.example.assistant
+    if (first := _short_label(turn)) is not None:
+        return first
     held = [value for value in values if re.search(re.escape(value), text, re.IGNORECASE)]
     if len(held) == 1:
         return held[0]
-    return _short_label(turn) or (turn.pick(turn.example.user, values) or None if values else None)
+    return (turn.pick(turn.example.user, values) or None) if values else None
 
 
 def _content(turn: Turn, demand: Content) -> str | None:
@@ -285,9 +257,9 @@ def _bare(text: str, form: str) -> str | None:
 def _literal(turn: Turn, demand: Content) -> str | None:
     text, words = turn.example.assistant, demand.concept
     if demand.is_forbidden:
-        return re.sub(rf"\s*{re.escape(words)}", "", text, flags=re.IGNORECASE)
+        return re.sub(rf"[ \t]*{re.escape(words)}", "", text, flags=re.IGNORECASE)
     if demand.place == "start" and words.strip() in {"-", "*", "•"}:
-        listed = _as_list(text, numbered=False, keep_last="")
+        listed = as_list(text, numbered=False, keep_last="")
         return listed.replace("- ", f"{words.strip()} ") if listed is not None else None
     if demand.place == "start":
         return (
@@ -320,8 +292,6 @@ def _cited(text: str, user: str) -> str | None:
 
 def _reordered(text: str, demand: Order) -> str | None:
     """Labelled lines put into the order that is asked for."""
-    from agents.prompts.examples import LABEL_LINE
-
     lines = text.split("\n")
     places = {
         name: next((i for i, line in enumerate(lines) if pattern.search(line)), -1)

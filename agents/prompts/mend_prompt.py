@@ -9,7 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from agents.prompts.detect import Reading
-from agents.prompts.examples import Spec, broken_rules
+from agents.prompts.example_demands import Spec
+from agents.prompts.examples import broken_rules
 from agents.prompts.mend_form import form_patch
 from agents.prompts.patches import deletion
 from agents.prompts.types import Example, Finding, Patch, Rule

@@ -4,9 +4,10 @@ import re
 from collections.abc import Iterator
 from itertools import combinations
 
-from agents.prompts.examples import Spec, broken_rules
+from agents.prompts.example_demands import Spec
+from agents.prompts.examples import broken_rules
 from agents.prompts.types import Example, Fallback
-from rag.text import split_sentences
+from rag.text import detect_language, split_sentences
 
 MAX_PIECES = 8
 """All parts of so many sentences are tried (255), largest first."""
@@ -30,12 +31,18 @@ def kept_part(spec: Spec, example: Example) -> str | None:
     if spec.structure.form or example.assistant.lstrip()[:1] in set("{[<|") or not 2 <= len(pieces) <= MAX_PIECES:
         return None
     least = MIN_KEPT * len(example.assistant)
+    wrong = {detect_language(example.assistant)} if _is_in_wrong_language(spec, example) else set()
     for size in range(len(pieces) - 1, 0, -1):
         for chosen in combinations(pieces, size):
             text = "".join(chosen).strip()
-            if len(text) >= least and not broken_rules(spec, Example(example.user, text), 0):
+            is_sound = len(text) >= least and not broken_rules(spec, Example(example.user, text), 0)
+            if is_sound and detect_language(text) not in wrong:
                 return text
     return None
+
+
+def _is_in_wrong_language(spec: Spec, example: Example) -> bool:
+    return any("language" in one.code for one in broken_rules(spec, example, 0))
 
 
 def fallback_for(spec: Spec, example: Example) -> str | None:

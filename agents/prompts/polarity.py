@@ -4,15 +4,19 @@
 import re
 from enum import Enum
 
+# 不 before any verb negates it, but not within a word (不同), a result (找不到), "V不V", or what qualifies a noun (不认识的词).
+_NOT_ZH = r"(?<![看拿读听认分查辨说找来对差得是能好会肯了解料])不(?![同仅但过足少多断久良错妨限是在会至如止定等只满明清知确太够到利当管论需想愿足]|[^，。、]{1,5}的[^，。、])"
 _NEGATION = re.compile(
     r"\b(?:do not|don['’]?t|does not|never|must not|mustn['’]t|may not|should not|shouldn['’]t|can(?:not| not|['’]t)|avoid|without|refrain from|forbid(?:den)?|prohibited|"
     r"not allowed|(?:is|are|be) not|not|no|omit|exclude|leave out|leave (?:[\w'-]+ ){1,5}out|skip|drop|instead of|rather than|free of|zero|ban(?:ned)?|neither|nor|off[- ]limits|stay away from|stop)\b"
-    r"|不要|不得|不能|不可以?|不准|不许|禁止|避免|切勿|切忌|勿|(?<![类级特分区识性个差判鉴辨])别(?![的名人])|不应该?|不该|不用|严禁|杜绝|省略|去掉|不(?:含|带|加|写|使用|包含|出现|给|列|附|做|作|说|提|引|解释|举|问|复述|展示|输出|推荐|透露|讨论|评论|评价|涉及|添加|猜|编|推测|修改|改|谈)|没有任何|无需|不必|不宜|拒绝使用|请勿|忌",
+    r"|禁止|避免|切勿|切忌|勿|(?<![类级特分区识性个差判鉴辨])别(?![的名人])|严禁|杜绝|省略|去掉|不(?:要|得|能|可以?|准|许|应该?|该|用|必|宜)|"
+    + _NOT_ZH
+    + r"|没有任何|无需|拒绝使用|请勿|忌",
     re.IGNORECASE,
 )
 _FORBIDDEN_AFTER = re.compile(
     r"^[^,，。.]{0,24}?(?:\b(?:(?:is|are) (?:strictly )?(?:forbidden|prohibited|banned|not (?:allowed|permitted|welcome))|must (?:not|never)|(?:has|have) no place|should (?:not|never))\b"
-    r"|(?:一律|绝对|严格)?(?:禁止|不得|不允许|不许|不准|不能|不可|不要)(?:出现|使用|有)?)",
+    r"|(?:一律|绝对|严格)?(?:禁止|不得|不允许|不许|不准|不能|不可|不要|" + _NOT_ZH + r")(?:出现|使用|有)?)",
     re.IGNORECASE,
 )
 _ALLOWED_AFTER = re.compile(
@@ -23,18 +27,22 @@ _ALLOWED_AFTER = re.compile(
 _DOUBLE = re.compile(
     r"\b(?:do not|don['’]?t|never|must not|cannot) (?:forget|fail|omit|skip|leave out|miss|answer without|reply without|respond without|write [^,.]{0,20}without)\b"
     r"|\bnot only\b|\bno (?:more|fewer|less|later) than\b|\bnot (?:more|exceed|fewer|less)\b|\bno matter\b|\bnot just\b|\bno longer than\b"
-    r"|(?:不要|不得|别|切勿|不能|不可)(?:忘(?:记|了)?|遗漏|漏掉|省略|缺少|省去|没有)|不(?:仅|只|但|光)|不(?:得|要|能|可)?(?:超过|少于|多于|低于|小于)|缺一不可|必不可少|不可或缺",
+    r"|(?:不要|不得|别|切勿|不能|不可)(?:忘(?:记|了)?|遗漏|漏掉|省略|缺少|省去|没有)|不(?:仅|只|但|光)|(?:不|别|勿|莫)(?:得|要|能|可)?(?:超过|少于|多于|低于|小于)|缺一不可|必不可少|不可或缺",
     re.IGNORECASE,
 )
 _PERMISSION = re.compile(
-    r"\b(?:may(?! not)|can(?!not| not|['’]t)|allowed to|feel free|optional(?:ly)?|if you (?:like|wish)|it is (?:fine|ok|okay) to|welcome to|permitted)\b|可以(?!不)|允许|可选|不妨|可酌情|酌情",
+    r"\b(?:may(?! not)|can(?!not| not|['’]t)|allowed to|feel free|optional(?:ly)?|if you (?:like|wish)|it is (?:fine|ok|okay) to|welcome to|permitted)\b|可以(?!不)|可(?=[写用长短放延增])|允许|可选|不妨|可酌情|酌情",
     re.IGNORECASE,
 )
 _DESCRIPTION = re.compile(
     r"^\s*(?:you (?:are|act|work|help|will (?:be given|receive|get|see))\b|you're|your (?:task|job|role|goal|readers?|users?) (?:is|are)\b|this (?:prompt|assistant|tool)|the (?:users?|readers?|customers?|students?|notes?|input|audience|text|material|message)s? (?:is|are|will|may|can|contains?|comes?|asks?|sends?|writes?|holds?)\b|"
-    r"你(?:是|将(?:会)?(?:收到|看到|得到)|会(?:收到|看到|得到)|的(?:任务|工作|目标|职责|读者|用户)(?:是|为)|负责)|你的角色|作为|本(?:提示|助手|工具)|(?:用户|读者|学生|客户|笔记|输入|材料)(?:是|会|可能|通常|将|来自|中|里))",
+    r"(?:请你?)?扮演|假设你|假装|身份|[你您](?:是|将(?:会)?(?:收到|看到|得到)|会(?:收到|看到|得到)|的(?:任务|工作|目标|职责|读者|用户)(?:是|为)|负责)|你的角色|作为|本(?:提示|助手|工具)|(?:用户|读者|学生|客户|笔记|输入|材料)(?:是|会|可能|通常|将|来自|中|里))",
     re.IGNORECASE,
 )
+
+
+# "Leave the price out": the thing stands within the negation.
+_AROUND = re.compile(r"\b(?:leave|keep|take) (?:[\w'-]+ ){1,5}out\b", re.IGNORECASE)
 
 
 class Polarity(Enum):
@@ -49,7 +57,7 @@ def polarity(clause: str, start: int, end: int, inherited: bool = False) -> Pola
     """How the thing at ``start``..``end`` of a clause is meant; ``inherited`` negation comes from the clause before."""
     if _FORBIDDEN_AFTER.search(clause[end:]) and not _DOUBLE.search(clause):
         return Polarity.NOT
-    negated = inherited
+    negated = inherited or any(match.start() < start and end <= match.end() for match in _AROUND.finditer(clause))
     before = _DOUBLE.sub("", clause[:start])
     for match in _NEGATION.finditer(before):
         negated = not _is_closed(before[match.end() :], match[0])
@@ -80,12 +88,18 @@ def stated_in(clause: str) -> str:
 
 def is_negated(clause: str) -> bool:
     """Whether a clause forbids something."""
-    return not stated_in(clause) and bool(_NEGATION.search(_DOUBLE.sub("", clause)))
+    return not stated_in(clause) and bool(_NEGATION.search(_DOUBLE.sub("", clause)) or _AROUND.search(clause))
 
 
 def is_permission(clause: str) -> bool:
     """Whether a clause only allows something."""
     return bool(_PERMISSION.search(clause))
+
+
+def permitted_case(clause: str) -> str:
+    """What a clause allows something for ("on holidays it may run to 60 words"), or ""."""
+    match = _PERMISSION.search(clause)
+    return "" if match is None or is_negated(clause) else without_polarity(clause[: match.start()]).strip()
 
 
 def is_description(clause: str) -> bool:
@@ -94,7 +108,7 @@ def is_description(clause: str) -> bool:
 
 
 _TASK = re.compile(
-    r"^\s*you (?!must|should|may|can|need|have|never|always|do not|don|are|will|only|shall|ought|cannot)(?:\w+ly )?\w+|^\s*你(?:把|将|给|替|为|向|帮|比较|判断|解释|检查|负责|写|核对|审查|用)",
+    r"^\s*you (?!must|should|may|can|need|have|never|always|do not|don|are|will|only|shall|ought|cannot)(?:\w+ly )?\w+|^\s*[你您](?:把|将|给|替|为|向|帮|比较|判断|解释|检查|负责|写|核对|审查|用)",
     re.IGNORECASE,
 )
 
@@ -146,7 +160,7 @@ _PARTS: dict[str, str] = {
 }
 _PART = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _PARTS.items()}
 _FIELD = re.compile(
-    r"`(?P<quoted>[A-Za-z_][\w-]{0,30})`|[\"“「'](?P<marked>[A-Za-z_][\w-]{0,30})[\"”」']\s*(?:field|key|column|字段|列|键)|(?:field|key|column|字段|列|键)\s*[\"“「'](?P<marked2>[A-Za-z_][\w-]{0,30})[\"”」']|\b(?P<named>[a-z_][a-z0-9_]{1,30})\s*(?:field|key|column|字段|列)|"
+    r"`(?P<quoted>[A-Za-z_][\w-]{0,30})`|[\"“「'](?P<marked>[A-Za-z_][\w-]{0,30})[\"”」']\s*(?:field|key|column|字段|列|键)|(?:field|key|column|字段|列|键)\s*[\"“「'](?P<marked2>[A-Za-z_][\w-]{0,30})[\"”」']|\b(?P<named>[a-z_][a-z0-9_]{1,30})\s*(?:(?:field|key|column)s?\b|字段|列)|"
     r"(?:字段|键|列)\s*(?P<zh>[A-Za-z_][\w-]{0,30})|(?P<han>[\u4e00-\u9fff]{2,4})字段|[“\"「]?(?P<column>[\u4e00-\u9fff]{2,6}?)[”\"」]?(?:这|那)?一[列栏](?=[只不的写为必填用里中])|\b(?:field|key|column)\s+(?P<after>[a-z_][a-z0-9_]{1,30})\b"
 )
 _NO_FIELD = frozenset(

@@ -3,59 +3,22 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agents.prompts import content, polarity
-from agents.prompts.cues import FORMAT_CUE, INPUT, LANGUAGE_AFTER, LANGUAGE_CUE, ONLY, POSITIVE, SUBJECT
-from agents.prompts.lengths import bare_length_in, lengths_in
-from agents.prompts.lexicon import STRUCTURED, concepts_in, formats_in, languages_in, opposite_tones, tones_in
-from agents.prompts.limits import limits_in
-from agents.prompts.polarity import Polarity
+from agents.prompts.clause_rules import Found, demands_in
+from agents.prompts.cues import POSITIVE
+from agents.prompts.lengths import bare_length_in
 from agents.prompts.special import case_of, fallback_of, labels_in, orders_in, priority_of
 from agents.prompts.statements import Clause, Statement, statements
-from agents.prompts.types import Content, Demand, Format, Kind, Labels, Languages, Pattern, Rule, Tone
+from agents.prompts.types import Content, Kind, Labels, Length, Rule
 
-_QUOTED = r"(?:[\"“「『'](?P<{0}>[^\"”」』\n]{{1,80}})[\"”」』'])"
-_LITERALS = (
-    ("start", re.compile(r"\b(?:start|begin|open)s?(?:ning)?\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
-                         + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:开头|开始|起头|打头)"
-                         + r"|(?:开头|第一句|首句)[^“「\"，。]{0,8}" + _QUOTED.format("zh2"), re.IGNORECASE)),
-    ("end", re.compile(r"\b(?:(?:end|finish|close|conclude)s?(?:ing)?|sign(?:ing)? off)\b[^\"“.]{0,40}?\bwith\b[^\"“.]{0,30}?" + _QUOTED.format("en")
-                       + r"|(?:以|用)[^“「\"，。]{0,8}" + _QUOTED.format("zh") + r"[^，。]{0,8}?(?:结尾|结束|收尾|作结)"
-                       + r"|(?:末尾|最后|结尾|文末|句末)[^“「\"，。]{0,14}" + _QUOTED.format("zh2"), re.IGNORECASE)),
-    ("address", re.compile(r"\b(?:address|call|refer to)\b (?:the )?(?:users?|readers?|customers?|guests?|them)[^\"“.]{0,12}?" + _QUOTED.format("en")
-                           + r"|称呼[^“「\"，。]{0,8}(?:为|成|作|用)" + _QUOTED.format("zh") + r"|用" + _QUOTED.format("zh2") + r"来?称呼", re.IGNORECASE)),
-    ("", re.compile(r"\b(?:use|say|write|mention|includ|contain|add|utter|insert|print|employ|us)(?:e|es|s|ing)?\b(?: the)?(?: exact)?(?: words?| phrases?| line| sentence| term| disclaimer| notice)?\s*" + _QUOTED.format("en")
-                    + r"|(?:出现|使用|包含|写上|写出|加上|说|写|提到|带上|附上)[^“「\"，。]{0,6}" + _QUOTED.format("zh")
-                    + r"|(?:the )?(?:words?|phrase) " + _QUOTED.format("en2"), re.IGNORECASE)),
-)  # fmt: skip
-# A text in quotes is demanded of every answer only where the clause says so.
-_EVERYWHERE = re.compile(
-    r"\b(?:must|always|every|each|includ\w+|contain\w*|mention)\b|必须|务必|每|都|一定|始终|包含|出现|附上|带上",
-    re.IGNORECASE,
-)
-# "The word X must not be used for newsletters" bans it there only.
-_ONLY_THERE = re.compile(r"\b(?:for|in|when|about|if)\b", re.IGNORECASE)
-_PLACE_START = re.compile(r"\b(?:start|begin|open)s?\b|开头|开篇|首先", re.IGNORECASE)
-_PLACE_END = re.compile(r"\b(?:end|finish|close|conclude)s?\b|结尾|末尾|最后", re.IGNORECASE)
-_ORDER_ONLY = frozenset({"answer", "evidence", "definition", "title", "date", "translation", "units", "digits", "confidence",
-                         "code", "background", "ending_punctuation", "capital"})  # fmt: skip
 _MAIN = re.compile(
     r"\b(?P<summary>summari[sz]e|write (?:a |the )?summary|summari[sz]er)\b|\b(?P<translation>translat\w+)\b|(?P<zh_summary>总结|摘要|概括|小结)|(?P<zh_translation>翻译|译成)|"
     r"\b(?P<title>(?:write|create|suggest|generate)s? (?:a |the )?(?:title|headline)s?)\b|(?P<zh_title>(?:拟|起|写|生成)(?:一个)?标题)|(?P<explanation>\bexplain\b|解释)|(?P<code>\bcod(?:e|ing)\b|代码)|"
     r"(?P<definition>\bdefine\b|定义)",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Found:
-    """A demand before it has its place: kind, demand, where in the clause it is said."""
-
-    kind: Kind
-    demand: Demand
-    at: int
-    target: str | None = None
 
 
 def parse(prompt: str) -> list[Rule]:
@@ -99,7 +62,7 @@ def _headed(text: str) -> str:
     return polarity.part_in(head["head"] + ":", len(head["head"]) + 1, frozenset()) if head else ""
 
 
-def _rule(sentence: Statement, clause: Clause, found: _Found, target: str, name: str) -> Rule:
+def _rule(sentence: Statement, clause: Clause, found: Found, target: str, name: str) -> Rule:
     return Rule(
         name,
         found.kind,
@@ -108,11 +71,17 @@ def _rule(sentence: Statement, clause: Clause, found: _Found, target: str, name:
         clause.text,
         (sentence.start, sentence.end),
         found.demand,
-        condition=_condition_key(sentence),
+        condition=_condition_key(sentence) or _permitted_case(clause, found),
         target=target,
         is_universal=sentence.is_universal,
         is_exception=sentence.is_exception,
     )
+
+
+def _permitted_case(clause: Clause, found: Found) -> str:
+    """The case for which a length is allowed that is none of the rest: "on holidays it may run to 60 words"."""
+    is_more = isinstance(found.demand, Length) and found.demand.low is not None
+    return " ".join(sorted(content.units(polarity.permitted_case(clause.text[: found.at])))) if is_more else ""
 
 
 def _condition_key(sentence: Statement) -> str:
@@ -121,30 +90,30 @@ def _condition_key(sentence: Statement) -> str:
     )
 
 
-def _rules_of(sentence: Statement) -> Iterator[tuple[Clause, _Found]]:
+def _rules_of(sentence: Statement) -> Iterator[tuple[Clause, Found]]:
     whole = Clause(sentence.start, sentence.end, sentence.text)
     if (priority := priority_of(sentence.text)) is not None:
-        yield whole, _Found(Kind.SCOPE, priority, 0, "")
+        yield whole, Found(Kind.SCOPE, priority, 0, "")
         return
     for labels, at in labels_in(sentence.text):
-        yield whole, _Found(Kind.FORMAT, Labels(labels), at, _label_target(sentence.text))
+        yield whole, Found(Kind.FORMAT, Labels(labels), at, _label_target(sentence.text))
     for order in orders_in(sentence.text):
-        yield whole, _Found(Kind.ORDER, order, 0, "")
+        yield whole, Found(Kind.ORDER, order, 0, "")
     case = case_of(sentence.condition)
     if (
         sentence.condition
         and (fallback := fallback_of(case or _condition_key(sentence), sentence, is_known=bool(case))) is not None
     ):
-        yield whole, _Found(Kind.FALLBACK, fallback, 0, "")
+        yield whole, Found(Kind.FALLBACK, fallback, 0, "")
         return
     named = _named_field(sentence)
     negated, has_labels = False, bool(list(labels_in(sentence.text)))
     has_order = any({order.first, order.then}.isdisjoint("^$") for order in orders_in(sentence.text))
     for clause in sentence.clauses[1 if named else 0 :]:
         negated = negated and _is_list_item(clause.text)
-        found = [one for one in _in_clause(clause.text, inherited=negated) if not _is_told(one, has_labels, has_order)]
+        found = [one for one in demands_in(clause.text, inherited=negated) if not _is_told(one, has_labels, has_order)]
         if bare := bare_length_in(clause.text, sentence.text[: clause.start - sentence.start]):
-            found = [_Found(Kind.LENGTH, bare.length, bare.start, "")]
+            found = [Found(Kind.LENGTH, bare.length, bare.start, "")]
         negated = negated or (polarity.is_negated(clause.text) and not found_positive(found))
         for one in found:
             yield clause, replace(one, target=f"field:{named}") if named else one
@@ -163,12 +132,12 @@ def _named_field(sentence: Statement) -> str:
     return match["name"] if match and is_field else ""
 
 
-def found_positive(found: list[_Found]) -> bool:
+def found_positive(found: list[Found]) -> bool:
     """Whether any of the demands asks for something."""
     return any(not getattr(one.demand, "is_forbidden", False) for one in found)
 
 
-def _is_told(found: _Found, has_labels: bool, has_order: bool) -> bool:
+def _is_told(found: Found, has_labels: bool, has_order: bool) -> bool:
     """Whether the labels or the order of its sentence already say all that is in it."""
     demand = found.demand
     if not isinstance(demand, Content) or demand.is_literal:
@@ -191,192 +160,6 @@ def _label_target(text: str) -> str:
     subject = _LABEL_SUBJECT.match(text)
     name = polarity.field_in(text) or (subject["name"].lower() if subject else "")
     return f"field:{name}" if name and name not in {"it", "answer", "reply", "output", "response", "result"} else ""
-
-
-def _in_clause(text: str, inherited: bool) -> Iterator[_Found]:
-    if polarity.is_description(text) and not re.search(r"\bmust\b|必须|务必", text):
-        return iter(())
-    found = [*_lengths(text), *_languages(text, inherited), *_formats(text, inherited), *_tones(text, inherited)]
-    found += [one for one in _limits(text, inherited) if one.demand not in [other.demand for other in found]]
-    if polarity.is_task(text):
-        return iter(found)
-    if words := content.units(polarity.stated_in(text)):
-        place = _place(text, Polarity.MUST)
-        return iter([*found, _Found(Kind.REQUIRED, Content("statement", place=place, units=words), 0, "")])
-    literals = list(_literals(text, inherited))
-    found += list(_patterns(text)) if not inherited and not polarity.is_negated(text) else []
-    found += literals or [one for one in _contents(text, inherited) if not _is_named_part(text, one, found)]
-    if any(one.demand == _NOTHING_FROM_OUTSIDE for one in found):
-        # "Cite only the documents" limits the sources and demands no marks.
-        found = [one for one in found if getattr(one.demand, "concept", "") != "citation"]
-    if not found and len(text.strip()) > 3:
-        words = content.units(text)
-        if words:
-            kind = Kind.FORBIDDEN if inherited or polarity.is_negated(text) else Kind.REQUIRED
-            may = polarity.is_permission(text) and kind is Kind.REQUIRED
-            found = [_Found(kind, Content("", kind is Kind.FORBIDDEN, may, units=words), 0)]
-    return iter(found)
-
-
-_NOTHING_FROM_OUTSIDE = Content("outside", is_forbidden=True)
-_PATTERN = re.compile(
-    r"(?:格式(?:为|是)?|写成|形如|\b(?:in the )?(?:form|format)(?: is)?|\bwritten as|\blook(?:s)? like)\s*[:：]?\s*[“\"「`'](?P<a>[\w\u4e00-\u9fff ]{1,16}?)(?P<gap>\s*[^\w\s\u4e00-\u9fff“”\"「」`'/|,，、.。{}\[\]]{1,3}\s*)(?P<b>[\w\u4e00-\u9fff ]{1,16})[”\"」`']",
-    re.IGNORECASE,
-)
-
-
-def _patterns(text: str) -> Iterator[_Found]:
-    """A pattern such as “term - meaning”: what is checked is the mark between the two."""
-    if match := _PATTERN.search(text):
-        yield _Found(Kind.FORMAT, Pattern(match["gap"]), match.start(), "")
-
-
-def _lengths(text: str) -> Iterator[_Found]:
-    for found in lengths_in(text):
-        yield _Found(Kind.LENGTH, found.length, found.start)
-
-
-def _languages(text: str, inherited: bool) -> Iterator[_Found]:
-    wanted: set[str] = set()
-    at = 0
-    for code, start, end in languages_in(text):
-        before, after = text[:start], text[end:]
-        is_cued = LANGUAGE_CUE.search(before) or (LANGUAGE_AFTER.match(after) and not before.strip())
-        is_asked = LANGUAGE_AFTER.match(after) and re.search(r"用|use|only|no\b|不", before)
-        if code != "mirror" and (not is_cued or SUBJECT.search(before)) and not is_asked:
-            continue
-        said = polarity.polarity(text, start, end, inherited)
-        if said is Polarity.NOT:
-            yield _Found(Kind.LANGUAGE, Languages(frozenset({code}), is_forbidden=True), start)
-        elif said is Polarity.MUST:
-            wanted.add(code)
-            at = start
-    if wanted:
-        yield _Found(Kind.LANGUAGE, Languages(frozenset(wanted)), at)
-
-
-def _formats(text: str, inherited: bool) -> Iterator[_Found]:
-    spans = list(formats_in(text))
-    for name, start, end in spans:
-        before = text[:start]
-        if any(other != name and a <= start and end <= b and (b - a) > (end - start) for other, a, b in spans):
-            continue
-        is_nothing_else = bool(_BESIDES_BEFORE.search(before) or _BESIDES_AFTER.match(text[end:]))
-        is_named = not before.strip() or is_nothing_else or FORMAT_CUE.search(before)
-        if INPUT.search(before) or not is_named:
-            continue
-        said = polarity.polarity(text, start, end, inherited)
-        if said is Polarity.MAY:
-            continue
-        if is_nothing_else and (said is Polarity.NOT or polarity.is_negated(text)):
-            yield _Found(Kind.FORMAT, Format(name, is_only=True), start)
-            yield _Found(Kind.FORBIDDEN, Content("extra", is_forbidden=True), start, "")
-            continue
-        if _AROUND_AFTER.match(text[end:]) or _AROUND_BEFORE.search(before):
-            yield _Found(Kind.REQUIRED, Content("closing"), start, "")
-            continue
-        is_only = bool(ONLY.search(text)) and said is Polarity.MUST
-        yield _Found(Kind.FORMAT, Format(name, said is Polarity.NOT, is_only), start)
-        if is_only and (name in STRUCTURED or name == "label"):
-            yield _Found(Kind.FORBIDDEN, Content("extra", is_forbidden=True), start, "")
-
-
-_BESIDES_BEFORE = re.compile(
-    r"\b(?:other than|besides|except|apart from|outside(?: of)?|but|beyond|before or after)\s+(?:the |this |a )?$|除(?:了)?\s*$",
-    re.IGNORECASE,
-)
-_BESIDES_AFTER = re.compile(r"^\s*(?:对象|数组)?(?:之外|以外|外)")
-_AROUND_AFTER = re.compile(r"^\s*(?:对象|代码|之|的)?(?:前面?|后面?|下方|上方|之前|之后)(?:[，,]|附|写|加|再|先|给|补)")
-_AROUND_BEFORE = re.compile(
-    r"\b(?:before|after|below|above|following|in front of|underneath)\s+(?:the |this )?$", re.IGNORECASE
-)
-
-
-# "Not too warm" forbids the excess, not the warmth.
-_TOO_MUCH = re.compile(r"(?:\b(?:too|overly|excessively|unduly)\s*|过分|过于|过度|太)$", re.IGNORECASE)
-
-
-def _tones(text: str, inherited: bool) -> Iterator[_Found]:
-    named = list(tones_in(text))
-    for name, start, end in named:
-        if any(opposite_tones(name, other) for other, _, _ in named):
-            continue  # "use the terms, and explain them in plain words" wants both
-        said = polarity.polarity(text, start, end, inherited)
-        if said is not Polarity.MAY and not (said is Polarity.NOT and _TOO_MUCH.search(text[:start])):
-            yield _Found(Kind.TONE, Tone(name, said is Polarity.NOT), start)
-
-
-def _literals(text: str, inherited: bool) -> Iterator[_Found]:
-    for place, pattern in _LITERALS:
-        for match in pattern.finditer(text):
-            group = next(name for name, value in match.groupdict().items() if value)
-            start = match.start(group)
-            said = polarity.polarity(text, match.start(), start, inherited)
-            if not place and said is not Polarity.NOT and not _EVERYWHERE.search(text):
-                continue
-            if said is Polarity.NOT and _ONLY_THERE.search(text[match.end() :]):
-                continue
-            kind = Kind.FORBIDDEN if said is Polarity.NOT else Kind.REQUIRED
-            demand = Content(
-                match[group].strip(), said is Polarity.NOT, said is Polarity.MAY, is_literal=True, place=place
-            )
-            yield _Found(kind, demand, start, "")
-            for more in re.finditer(r"[、,，或or\s]+[\"“「]([^\"”」\n]{1,40})[\"”」]", text[match.end() :]):
-                if said is Polarity.NOT:
-                    yield _Found(kind, Content(more[1].strip(), is_forbidden=True, is_literal=True), start, "")
-        if any(pattern.finditer(text)) and pattern.search(text):
-            return
-
-
-_VERB = re.compile(
-    r"(?:explain|justify|cite|apologi[sz]e|greet|quote|summari[sz]e|restate|repeat|guess|estimate|ask|define|解释|说明|总结|引用|举例|道歉|问候|复述|夸|反问)",
-    re.IGNORECASE,
-)
-_FIELD_LIST = re.compile(r"\b(?:fields?|keys?|columns?|properties|schema)\b|字段|键|列名|几列|\{", re.IGNORECASE)
-
-
-def _is_named_part(text: str, one: _Found, found: list[_Found]) -> bool:
-    """Whether a thing is only the part that another demand is about, or a field of the output."""
-    if re.search(r"\b(?:in|within|inside) (?:the |your |its )?$", text[: one.at], re.IGNORECASE):
-        return bool(found)
-    if getattr(one.demand, "is_forbidden", False):
-        return False
-    has_form = any(other.kind in (Kind.LENGTH, Kind.FORMAT, Kind.LANGUAGE) for other in found) and not _VERB.match(
-        text[one.at :]
-    )
-    return bool(_FIELD_LIST.search(text)) or (has_form and not POSITIVE.search(text[: one.at]))
-
-
-def _limits(text: str, inherited: bool) -> Iterator[_Found]:
-    if not inherited and not polarity.is_negated(text):
-        for demand, at in limits_in(text):
-            yield _Found(Kind.FORBIDDEN if demand.is_forbidden else Kind.REQUIRED, demand, at, "")
-
-
-def _contents(text: str, inherited: bool) -> Iterator[_Found]:
-    named: list[tuple[str, int, int]] = [c for c in concepts_in(text) if c[0] not in _ORDER_ONLY]
-    words = content.units(text)
-    for concept, start, end in named:
-        if any(other != concept and a <= start and end <= b and (b - a) > (end - start) for other, a, b in named):
-            continue
-        said = polarity.polarity(text, start, end, inherited)
-        if concept == "extra" and re.match(r"no|nothing|any|其他|其它|额外|多余|别的", text[start:end], re.IGNORECASE):
-            said = (
-                Polarity.NOT if re.match(r"no", text[start:end], re.IGNORECASE) or polarity.is_negated(text) else said
-            )
-        if said is Polarity.MUST and (concept == "extra" or not POSITIVE.search(text[:end])):
-            continue
-        kind = Kind.FORBIDDEN if said is Polarity.NOT else Kind.REQUIRED
-        field = polarity.field_in(text)
-        objects = words - content.units(text[start:end])
-        demand = Content(concept, said is Polarity.NOT, said is Polarity.MAY, place=_place(text, said), units=objects)
-        yield _Found(kind, demand, start, f"field:{field}" if field else "")
-
-
-def _place(text: str, said: Polarity) -> str:
-    if said is Polarity.NOT:
-        return ""
-    return "start" if _PLACE_START.search(text) else "end" if _PLACE_END.search(text) else ""
 
 
 def _main_parts(sentences: list[Statement]) -> frozenset[str]:

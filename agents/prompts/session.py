@@ -7,7 +7,8 @@ from typing import TypeVar
 
 from agents.prompts.conflicts import contradictions
 from agents.prompts.detect import Reading, spec_of
-from agents.prompts.examples import Spec, broken_rules, example_findings, without_misread
+from agents.prompts.example_demands import Spec
+from agents.prompts.examples import broken_rules, example_findings, fitted
 from agents.prompts.judge import Judge
 from agents.prompts.mend_examples import mend_turn
 from agents.prompts.mend_prompt import Choose, Mending, mend_prompt
@@ -92,7 +93,7 @@ class Session:
     def update_examples(self, candidate: Candidate) -> Candidate:
         """The examples that break a rule of the candidate's prompt, mended by rule, else by the model, else cut."""
         rules, conflicts = self.contradiction_agent(candidate.prompt)
-        spec = without_misread(spec_of(candidate.prompt, rules, conflicts), candidate.examples)
+        spec = fitted(spec_of(candidate.prompt, rules, conflicts), candidate.examples)
         examples, patches = list(candidate.examples), list(candidate.patches)
         for index, example in enumerate(candidate.examples):
             found = broken_rules(spec, example, index) or _repeats(examples[:index], example, index)

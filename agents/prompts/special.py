@@ -10,6 +10,7 @@ from agents.prompts.statements import Statement
 from agents.prompts.types import Fallback, Order, Priority
 
 _CASES: Mapping[str, str] = {
+    "none fits": r"\b(?:none(?: of (?:them|these|those|the \w+))?|neither|nothing|no (?:\w+ ){0,2}?\w+) (?:really |quite )?(?:fits?|appl(?:y|ies)|match(?:es)?|suits?)\b|\bfits? (?:in(?:to)? )?(?:none|no|neither|nowhere)\b|\b(?:do(?:es)?(?: not|n['’]?t)) (?:fit|match|belong to|fall (?:in|under)(?:to)?) (?:any|one|either)\b|都不(?:符合|合适|适合|属于|匹配|适用|沾边)|(?:不(?:属于|符合|适合|匹配)|没有)(?:任何|以上|上述|其中)[^，。]{0,6}|没有(?:合适|匹配|对应|符合)",
     "missing field": r"\b(?:field|value|key|column|slot|date|name|amount|price)s?\b[^,.]{0,20}\b(?:is|are) (?:missing|unknown|absent|not (?:given|stated|present|mentioned))|没有的(?:信息|内容|字段|项)|(?:字段|值|列|某项|某个信息)[^，。]{0,8}(?:缺失|没有|为空|未(?:给出|提及|写)|不存在|缺少)",
     "empty": r"\b(?:empty|blank)\b|为空|空白|空输入|没有输入|什么都没",
     "unknown": r"\b(?:do(?:es)?(?: not|n['’]?t) (?:contain|hold|have|mention|state|say|cover|include|provide|give|answer|know|find)|(?:can(?:not|['’]t)|could not|unable to) (?:find|answer|be (?:found|answered))|(?:is|are)(?: not|n['’]t) (?:found|in|covered|mentioned|available|stated|sure|certain|known|there)|no (?:answer|information|evidence|relevant|match)|unknown|unsure|uncertain|not sure|insufficient|lacks?|silent|missing|nothing (?:relevant|in))\b"
@@ -35,14 +36,15 @@ _ACTIONS: Mapping[str, str] = {
 _ACTION = {name: re.compile(pattern, re.IGNORECASE) for name, pattern in _ACTIONS.items()}
 _LITERAL = re.compile(
     r"[\"“「『`](?P<quoted>[^\"”」』`\n]{1,120})[\"”」』`]|(?:\bwords? |\b(?:with|reply|answer|say|write|return|output|print) )(?P<capitals>[A-Z]{3,}(?:_[A-Z]+)*)\b"
+    r"|(?:填写?|设为|记为|写[为成]?|\b(?:set|put|use|write|return|give)\b(?: \w+){0,2}?(?: (?:to|as))?) ?(?P<value>null|true|false|-?\d+(?:\.\d+)?)(?!\w|\.\d|\s*[\u4e00-\u9fff]| (?:\w+ )?(?:words?|sentences?|lines?|items?|points?)\b)"
 )
 _SAYS = re.compile(
     r"\b(?:reply|repl(?:ies)|say|answer|respond|write|output|return|print|state|use|set|put|give|with|is|to|as)\b|回答|回复|说|写|输出|返回|填|给出|写成|记为|设为|用|写上|作答|答|归[为入到]|算作|标[为成]",
     re.IGNORECASE,
 )
 REFUSAL = re.compile(
-    r"\b(?:do(?:es)?(?: not|n['’]t) (?:know|contain|say|mention|have|hold|cover|state|include)|not (?:in|found|mentioned|stated|covered|sure|available|given)|no (?:answer|information|mention)|cannot (?:find|answer|say|tell|determine)|can['’]t (?:find|answer|say|tell)|unknown|unable|n/a|not? known|sorry)\b|"
-    r"不知道|没有(?:提到|写|找到|答案|相关|记录|记载|说明)|未(?:提及|提到|找到|写|记载)|无法(?:回答|确定|判断)|不确定|找不到|查不到|没(?:写|提|找到)|抱歉|不清楚",
+    r"\b(?:do(?:es)?(?: not|n['’]t) (?:know|contain|say|mention|have|hold|cover|state|include)|(?:could|did)(?: not|n['’]t) (?:find|see|spot|detect|locate)|none (?:found|given)|not (?:in|found|mentioned|stated|covered|sure|available|given)|no (?:answer|information|mention)|cannot (?:find|answer|say|tell|determine)|can['’]t (?:find|answer|say|tell)|unknown|unable|n/a|not? known|sorry)\b|"
+    r"不知道|没有(?:提到|写|找到|答案|相关|记录|记载|说明)|未(?:提及|提到|找到|写|记载)|无法(?:回答|确定|判断)|不确定|找不到|查不到|没(?:写|提|找到|看到|查到|发现)|未发现|没有发现|查无|暂无|抱歉|不清楚",
     re.IGNORECASE,
 )
 
@@ -50,6 +52,13 @@ REFUSAL = re.compile(
 def case_of(condition: str) -> str:
     """The name of the case that a condition describes, or "" where the lexicon has none."""
     return next((name for name, pattern in _CASE.items() if condition and pattern.search(condition)), "")
+
+
+def subject_of(text: str) -> frozenset[str]:
+    """What a fallback is about, in content words: without its case, its fixed words and the verb that puts them."""
+    for pattern in (_LITERAL, *_CASE.values(), _SAYS):
+        text = pattern.sub(" ", text)
+    return content.units(text) - {"if", "null", "field", "valu", "字段", "内容", "信息", "没", "段"}
 
 
 def same_case(one: str, other: str) -> bool:
@@ -69,7 +78,8 @@ def fallback_of(case: str, sentence: Statement, *, is_known: bool = True) -> Fal
     body = "，".join(clause.text for clause in sentence.clauses)
     literal = _LITERAL.search(body)
     if literal and _SAYS.search(body[: literal.start() + (literal["quoted"] is None) * len(literal[0])]):
-        return Fallback(case, "say", (literal["quoted"] or literal["capitals"]).strip())
+        said = literal["quoted"] or literal["capitals"] or literal["value"]
+        return Fallback(case, "null") if said == "null" else Fallback(case, "say", said.strip())
     positive = re.sub(
         r"(?:do not|don['’]t|never|rather than|instead of|without|不要|不得|而不是|禁止|别)[^,，;；]*",
         " ",
@@ -194,6 +204,7 @@ _LABELS = (
     re.compile(rf"\b(?:one of(?: these| the following)?(?:(?: \w+)? (?:labels|categories|values|words|classes|options))?|(?:labels?|categor(?:y|ies)|classes|values|options|sentiment|priority|severity|status|type|level) (?:is|are|must be|should be|has to be|may be)(?: one of| either)?(?: these)?|either|allowed (?:labels|values|categories)|(?:labels?|categories|classes|values|options)(?=\s*[:：(（]|\s+(?:are|is)\b))\s*(?:[:：(（]|are|is)?\s*{_LIST}(?=\s*[.。;；)）,，\n]|$|\s+(?:and|based|for|depending|only)\b)", re.IGNORECASE),
     re.compile(rf"(?:只能|必须|应)?(?:是|为|从|回答|输出|填写?|取值(?:为|是)?|取|选自|属于|分(?:类)?(?:为|成|到))(?:以下|下列)?(?:类别|标签|几种)?[:：]?\s*{_LIST}\s*(?:之一|中(?:的一个|任选|选择?)|[两三四五六]者|其中之一|这?[两二三四五六七八][种类个者]|里(?:选|挑|取))"),
     re.compile(rf"(?:类别|标签|取值|可选值|分类|选项|情感|优先级|等级|级别|状态)(?:(?:只?有|包括|为|是|只能是|必须是|取值为)?[:：]|(?:只有|包括|分为|只能是|必须是|取值为|只能为))\s*{_LIST}(?=[。；;.]|$|\s*[（(])"),
+    re.compile(rf"(?:\b(?:which|classif\w*|categori[sz]\w*|assign|sort|choose|pick|label as)\b[^:.\n]{{0,60}}|(?:哪|属于|归为|归入|归类|分类|分为|分成|选出?)[^：:。，\n]{{0,16}})[:：]\s*{_LIST}(?=[。；;.]|$|\s*[（(])", re.IGNORECASE),
     re.compile(rf"(?:只能|必须|应)(?:填写?|取|是|为|选|写|用)[:：]?\s*{_LIST}(?=[。；;]|$)"),
 )  # fmt: skip
 

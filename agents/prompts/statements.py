@@ -18,7 +18,10 @@ _DATA_HEADING = re.compile(r"^(?:context|background|input|notes?|材料|背景|�
 _SCOPED_HEADING = re.compile(
     r"^(?:for|if|when|mode|case|对于|针对|当|如果|场景|模式|情况)\b|模式|场景|情况", re.IGNORECASE
 )
-_TURN = re.compile(r"^\s*(?:user|assistant|input|output|q|a|用户|助手|输入|输出|问|答)\s*\d*\s*[:：]", re.IGNORECASE)
+_TURN = re.compile(
+    r"^\s*(?:user|assistant|input|output|q|a|用户|助手|输入|输出|问|答)\s*\d*\s*[:：](?!\s*(?:(?:a|an|one|valid|only|plain|一个)\s*)*(?:JSON|XML|YAML|CSV|HTML|table|Markdown|表格))",
+    re.IGNORECASE,
+)
 # A line of a template ({"a": 1}), of a table, or of tags states no rule.
 _DATA_LINE = re.compile(r"^\s*(?:[{}\[\]]|\"[^\"]+\"\s*:|\||</?\w+>)")
 _BULLET = re.compile(r"^(?:[-*+•·]|\(?\d{1,2}[.)、]|[（(]?[一二三四五六七八九十]{1,2}[)）、]|[①-⑳])[ \t]*")
@@ -53,7 +56,12 @@ _TRAILING = re.compile(
 _INNER_ZH = re.compile(
     r"^(?P<condition>[^，。]{0,6}[看拿读听认分查辨说]不(?:清楚?|准|出|到|懂|明白?)的(?:项|词|地方|内容|信息|字段|部分|情况)?(?=[，,一都就则写填归用按请给标直])"
     r"|[^，。]{0,10}(?:没有|缺失|缺少|未提到|未写明)的(?:信息|内容|字段|项目?)(?=[填写用留])"
-    r"|(?:如果|若|当|遇到|碰到|对于?|针对)?[^，,。]{1,20}?(?:时(?![间区长刻态制])|的时候|的话|的情况下)(?=[\u4e00-\u9fff“\"「]))"
+    r"|(?:如果|若|当|遇到|碰到|对于?|针对)?[^，,。]{1,20}?(?:时(?![间区长刻态制])|的时候|的话|的情况下)(?=[\u4e00-\u9fff“\"「]|\s?[A-Za-z`])"
+    # What cannot be had, as a topic: "查不到的书，…", "没有写明的字段填…".
+    r"|[^，。：]{0,12}?(?:[看拿读听认分查辨说找买搜弄算答翻猜记]不[\u4e00-\u9fff]{1,6}|没(?:有)?(?!任何|多余)[\u4e00-\u9fff]{1,5}|未[\u4e00-\u9fff]{1,4}|无法[\u4e00-\u9fff]{1,4}"
+    r"|不(?:认识|确定|清楚|知道|明白|懂|了解|熟悉|适合|符合|相关|属于|完整))的(?!地方|部分)[^，。：的]{0,6}?(?:[，,]|(?=一律|都|就|则|写|填|用|输出|返回|记|留|跳|省|忽|删|按|归|标|回[答复]))"
+    # A lack without "if": "消息没写时间，填…".
+    r"|[^，。：]{0,10}(?:没(?:有)?(?!例外|必要|任何)|未)[^，。：]{1,8}[，,](?=[^，。]{0,12}(?:写|填|回[答复]|输出|返回|记|留|标|归|问|跳|猜|估|推)))"
 )
 _EXCEPTION = re.compile(
     r"\b(?:unless|except(?:ion|ions)?|other than|only exception|however|instead)\b|除非|除外|例外|除了|但(?:是)?(?:如果|当|在|遇到|对)",

@@ -247,7 +247,7 @@ def _list_follows_form(prompt: str, form: str) -> bool:
     return (
         len(
             re.findall(
-                r"^\s*(?:[-*+•]|\d+[.)])?\s*[`\"*]{0,3}[A-Za-z_\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}[`\"*]{0,3}\s*[:：(（—-]\s*\S",
+                r"^\s*(?:[-*+•]|\d+[.)])?\s*[`\"*]{0,3}[A-Za-z_\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,20}[`\"*]{0,3}[ \t]*[:：(（—-][ \t]*\S",
                 prompt,
                 re.MULTILINE,
             )
@@ -271,6 +271,12 @@ def _mismatch(structure: Structure) -> Iterator[Finding]:
         keys = set(top_keys(template.value))
         for names in structure.listed:
             # A nested object has a list of its own.
+            if keys and len(names) == 1 and names[0] not in _all_keys(template.value):
+                quotes = structure.fields[names[0]].quotes or names
+                yield finding(
+                    "unknown field", f"It speaks of the field {names[0]!r}, which the output does not have.", quotes
+                )
+                return
             if keys and set(names) != keys and not set(names) <= _all_keys(template.value):
                 missing = sorted(set(names) ^ keys)
                 yield finding(

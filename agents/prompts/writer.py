@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from agents.prompt_files import fill, sections
 from agents.prompts.example_data import expected_fields
-from agents.prompts.examples import Spec, broken_rules
+from agents.prompts.example_demands import Spec
+from agents.prompts.examples import broken_rules
 from agents.prompts.judge import PACKAGE
 from agents.prompts.structure import Structure
 from agents.prompts.types import Example, Finding, Languages, Length

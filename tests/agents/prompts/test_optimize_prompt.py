@@ -151,3 +151,20 @@ def test_a_prompt_that_cannot_be_checked_is_refused(prompt: str) -> None:
 @pytest.mark.parametrize("text", ['{"a": 1,}', '{"a": [1, 2}', '{"a": 1', '{"a": 1\n"b": 2}', "{'a': 1}"])
 def test_almost_json_is_repaired(text: str) -> None:
     assert repaired(text) is not None
+
+
+def test_a_turn_that_is_cut_keeps_the_words_it_has_to_end_with() -> None:
+    prompt = '- At most 12 words.\n- End with "See you."'
+    long = f"It is closed{', and very sadly so' * 4}. See you."
+    examples = [Example("a", "It is open. See you."), Example("b", long)]
+    mended = optimize_prompt(prompt, examples, use_model=False).examples
+    assert mended[0] == examples[0]
+    assert mended[1].assistant.startswith("It is closed")
+    assert mended[1].assistant.endswith(" See you.")
+
+
+def test_a_turn_in_another_language_is_not_cut_down_to_that_language() -> None:
+    examples = [Example("a", "The hosts talk about sleep."), Example("b", "主持人聊了面包。\n- 面粉\n- 酵头\n- 烤箱")]
+    mended = optimize_prompt("Write show notes. No links.", examples, use_model=False)
+    assert [finding.example_index for finding in mended.before] == [1]
+    assert mended.examples == tuple(examples)

@@ -86,3 +86,39 @@ def test_every_rule_is_a_span_of_the_prompt(prompt: str) -> None:
 )
 def test_defects_of_the_form(prompt: str, code: str) -> None:
     assert code in {finding.code for finding in inspect(prompt, []).findings if finding.type == "format"}
+
+
+def _flagged(prompt: str, *pairs: tuple[str, str]) -> list[int | None]:
+    findings = inspect(prompt, [Example(*pair) for pair in pairs]).findings
+    return sorted({finding.example_index for finding in findings if finding.type == "fewshot"}, key=str)
+
+
+@pytest.mark.parametrize(
+    ("prompt", "spoilt"),
+    [
+        ("Say which it is. Groups:\n- bird\n- insect\nGive just the group.", "a kind of bird"),
+        ("判断留言属于哪一类：bird、insect。只输出类别名称。", "虫子"),
+        ("Answer with the name of the animal alone.", "It seems to me that this must be a beetle."),
+    ],
+)
+def test_labels_are_those_that_the_other_examples_take_from_the_prompt(prompt: str, spoilt: str) -> None:
+    sound = [("sings", "bird"), ("six legs", "insect")]
+    assert _flagged(prompt, *sound) == []
+    assert _flagged(prompt, *sound, ("flies", spoilt)) == [2]
+
+
+def test_who_breaks_both_sides_of_a_contradiction_is_wrong_whichever_stays() -> None:
+    prompt = "- Answer in at most two sentences.\n- Answer in at least five sentences."
+    assert _flagged(prompt, ("a?", "One. Two. Three."), ("b?", "One.")) == [0]
+
+
+@pytest.mark.parametrize(
+    ("prompt", "sound", "spoilt"),
+    [
+        ("List two to four topics as bullets.", "- a\n- b\n- c", "- a\n- b\n- c\n- d\n- e\n- f"),
+        ("文中不夹英文。", "这本书讲的是一座小城里的故事。", "This is a book about the people of a small town."),
+        ("Write in the third person.", 'She said "I know" and left.', "I think that she knew it and left."),
+    ],
+)
+def test_a_turn_that_breaks_a_rule_is_found(prompt: str, sound: str, spoilt: str) -> None:
+    assert _flagged(prompt, ("a?", sound), ("b?", spoilt)) == [1]
