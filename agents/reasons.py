@@ -53,6 +53,7 @@ SENTENCES: Mapping[str, str] = {
     "order_beyond_end": "order: a part at one end, and another beyond it",
     "order_circle": "order: the parts run in a circle",
     "labels_apart": "labels: two lists without a common label",
+    "labels_language": "labels: in another language than is demanded",
     "judged": "judged: they contradict each other (probability {probability})",
     # The form of the output (agents.prompts.structured).
     "template_broken": "The JSON template cannot be parsed.",
@@ -72,6 +73,7 @@ SENTENCES: Mapping[str, str] = {
     # Examples that break a rule (agents.prompts.examples, .example_data, .example_language, .session).
     "fallback_otherwise": "The fallback is {text!r}, the example says it otherwise.",
     "no_label": "{text!r} is none of the labels.",
+    "more_than_a_label": "It says more than the few words that are wanted.",
     "no_mark": "It has no {mark!r}.",
     "line_too_long": "A line has {count} {unit}, more than {limit}.",
     "row_columns": "A row has {count} columns, not {limit}.",
@@ -81,6 +83,7 @@ SENTENCES: Mapping[str, str] = {
     "form_not": "It is no {form}.",
     "demand_unmet": "It lacks what is demanded: {text}",
     "ban_broken": "It holds {text!r}, which is forbidden.",
+    "first_person": "It holds {text!r}, the first person.",
     "words_missing_at": "It lacks {text!r} at the {place}.",
     "words_missing": "It lacks {text!r}.",
     "beside_json": "It holds text beside the JSON.",
