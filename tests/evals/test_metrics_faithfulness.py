@@ -148,7 +148,7 @@ def test_model_free_scores_are_shares(said, noted):
 
 
 def test_a_thousand_answers_are_scored_in_time():
-    """Without an LLM judge: 6 s on 2 cores, 19 on slow ones. As in a real run, four answers share their passages."""
+    """Without an LLM judge: 19 s on two slow, busy cores. As in a real run, four answers share their passages."""
     started = time.process_time()
     judge = LexicalJudge()
     for i in range(1000):
