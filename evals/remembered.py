@@ -23,6 +23,7 @@ class RememberedGenerator:
     def __init__(self, generator: Generator, path: Path) -> None:
         self._generator = generator
         self._path = path
+        self._lock = threading.Lock()
         self._known: dict[str, object] = {}
         lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
         self._known.update((row["key"], row["reply"]) for row in map(json.loads, lines))
@@ -80,7 +81,7 @@ class RememberedGenerator:
     def _keep(self, key: str, reply: object) -> None:
         self._known[key] = reply
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as file:
+        with self._lock, self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps({"key": key, "reply": reply}, ensure_ascii=False) + "\n")
             file.flush()
             os.fsync(file.fileno())

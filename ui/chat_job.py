@@ -62,7 +62,7 @@ class Job:
 
     Args:
         turn: the question as it was stored.
-        history: earlier (question, answer) pairs, oldest first.
+        history: gives the earlier (question, answer) pairs to ask with, oldest first.
         notebook: lends a notebook to the job, once the models are loaded; raises MingbaiError when that failed.
         outcomes: where the answer goes.
         is_open: whether the page of a session is still open.
@@ -72,7 +72,7 @@ class Job:
     def __init__(
         self,
         turn: Turn,
-        history: Sequence[tuple[str, str]],
+        history: "Callable[[Notebook], Sequence[tuple[str, str]]]",
         *,
         notebook: "Callable[[Job], AbstractContextManager[Notebook]]",
         outcomes: Outcomes,
@@ -80,7 +80,7 @@ class Job:
         on_engine_error: Callable[[], None] = lambda: None,
     ) -> None:
         self.turn = turn
-        self._history = tuple(history)
+        self._history = history
         self._notebook = notebook
         self._outcomes = outcomes
         self._audience = Audience(is_open)
@@ -191,7 +191,7 @@ class Job:
         if self._cancelled.is_set():
             return Status.STOPPED, None
         self._enter(SEARCH if self.turn.mode is not Mode.ROG else "write")
-        stream = notebook.stream(self.turn.question, self.turn.mode.value, self._history)
+        stream = notebook.stream(self.turn.question, self.turn.mode.value, self._history(notebook))
         with self._lock:
             self._stream = stream
         if self._ends_early():

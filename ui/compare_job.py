@@ -76,7 +76,7 @@ class Comparisons:
         """Ask a question on every side, in their order; the id of the comparison."""
         made = Comparison(question, sides)
         made.jobs = tuple(
-            Job(turn, (), notebook=_lender(side, made, jobs, library), outcomes=made, is_open=is_open)
+            Job(turn, _alone, notebook=_lender(side, made, jobs, library), outcomes=made, is_open=is_open)
             for side, turn in zip(made.sides, made.turns, strict=True)
         )
         with self._lock:
@@ -91,6 +91,12 @@ class Comparisons:
         """The comparison of this id; None when it is not kept any more."""
         with self._lock:
             return self._kept.get(comparison_id)
+
+
+def _alone(notebook: "Notebook") -> tuple[()]:
+    """A comparison has no earlier turns."""
+    del notebook
+    return ()
 
 
 def _lender(

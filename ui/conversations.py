@@ -237,12 +237,6 @@ def default_path() -> Path:
     return Path(platformdirs.user_data_dir("mingbai")) / FILE
 
 
-def history(turns: Sequence[Turn], limit: int) -> tuple[tuple[str, str], ...]:
-    """The last answered (question, answer) pairs, oldest first, as a notebook wants them for follow-ups."""
-    pairs = [(t.question, t.answer.text) for t in turns if t.status is Status.DONE and t.answer is not None]
-    return tuple(pairs[-limit:])
-
-
 def _turn(row: Sequence[object]) -> Turn:
     turn_id, conversation_id, question, mode, status, text, error, asked = row
     answer = None

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import streamlit as st
@@ -14,17 +15,16 @@ from rag.types import Mode
 from ui import library
 from ui.agent_runs import AgentRuns, Work
 from ui.chat_job import Job, Jobs
+from ui.chat_memory import ChatMemory
 from ui.compare_job import Comparisons
 from ui.compare_sides import Side
-from ui.conversations import Conversations, history
+from ui.conversations import Conversations
 from ui.launch import INDEX_VARIABLE
 from ui.library import Library
 from ui.sources import Sources
 from ui.tasks import Tasks
 
 DEFAULT_INDEX = Path(".mingbai/index")
-# A follow-up refers to what was said just before; older turns only cost prompt.
-HISTORY_TURNS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Desk:
     index: Path
     library: Library
     store: Conversations
+    memory: ChatMemory
     jobs: Jobs
     comparisons: Comparisons
     tasks: Tasks
@@ -57,11 +58,11 @@ class Desk:
         known = self.store.find(conversation_id) if conversation_id else None
         chat = known or self.store.create(question)
         if self.jobs.of(chat.conversation_id) is None:
-            earlier = history(self.store.turns(chat.conversation_id), HISTORY_TURNS)
+            earlier = self.store.turns(chat.conversation_id)
             turn = self.store.begin(chat.conversation_id, question, mode)
             job = Job(
                 turn,
-                earlier,
+                partial(self.memory.recall, question, mode, earlier),
                 notebook=lambda job: self.library.lease(job.postpone),
                 outcomes=self.store,
                 is_open=is_session_open,
@@ -114,6 +115,7 @@ def _desk(index: str) -> Desk:
     return Desk(
         index=folder,
         store=store,
+        memory=ChatMemory(),
         jobs=Jobs(),
         comparisons=Comparisons(),
         tasks=Tasks(),

@@ -4,7 +4,7 @@ from agents.memory import Memory, TurnStore, Hybrid
 """
 
 from agents.memory.memory import Memory
-from agents.memory.policies import Hybrid, LastN, Policy, Recall, RelevantN
+from agents.memory.policies import Hybrid, KeptVectors, LastN, Policy, Recall, RelevantN
 from agents.memory.store import Turn, TurnStore
 
-__all__ = ["Hybrid", "LastN", "Memory", "Policy", "Recall", "RelevantN", "Turn", "TurnStore"]
+__all__ = ["Hybrid", "KeptVectors", "LastN", "Memory", "Policy", "Recall", "RelevantN", "Turn", "TurnStore"]

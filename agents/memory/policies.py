@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from agents.memory.store import Turn, TurnStore
+from agents.memory.store import Turn
 from rag.errors import UsageError
 from rag.followup import standalone
-from rag.protocols import Embedder
+from rag.protocols import Embedder, Vectors
 
 # The most recent turns that hybrid keeps when the question goes on with them.
 RECENT = 2
@@ -49,6 +49,32 @@ class Policy(Protocol):
         """
 
 
+class VectorStore(Protocol):
+    """Keeps the vector of a turn, so that a turn is embedded once: a ``TurnStore``, or ``KeptVectors``."""
+
+    def vectors(self, turns: Sequence[Turn], model: str) -> dict[int, Vectors]:
+        """The kept vectors of turns under one embedding model, by turn id; missing ones are left out."""
+
+    def keep_vectors(self, vectors: dict[int, Vectors], model: str) -> None:
+        """Keep vectors by turn id; existing ones are replaced."""
+
+
+class KeptVectors:
+    """A VectorStore that lives as long as the process. Safe to use from several threads."""
+
+    def __init__(self) -> None:
+        self._kept: dict[tuple[int, str], Vectors] = {}
+
+    def vectors(self, turns: Sequence[Turn], model: str) -> dict[int, Vectors]:
+        """As VectorStore."""
+        found = {turn.turn_id: self._kept.get((turn.turn_id, model)) for turn in turns}
+        return {turn_id: vector for turn_id, vector in found.items() if vector is not None}
+
+    def keep_vectors(self, vectors: dict[int, Vectors], model: str) -> None:
+        """As VectorStore."""
+        self._kept |= {(turn_id, model): vector for turn_id, vector in vectors.items()}
+
+
 @dataclass(frozen=True, slots=True)
 class LastN:
     """The newest ``n`` turns: last in, first out of the store."""
@@ -73,7 +99,7 @@ class RelevantN:
     """
 
     def __init__(
-        self, embedder: Embedder, store: TurnStore, n: int = 6, *, min_similarity: float = MIN_SIMILARITY
+        self, embedder: Embedder, store: VectorStore, n: int = 6, *, min_similarity: float = MIN_SIMILARITY
     ) -> None:
         self._embedder = embedder
         self._store = store

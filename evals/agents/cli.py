@@ -1,5 +1,6 @@
 """``python -m evals agents``: measure the agents. Every command continues its own run file and prints its tables."""
 
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,10 +22,15 @@ RUNS = Path("runs")
 NOTES = Path("data/sample_notes")
 CASES = Path(__file__).parent.parent / "data" / "sample_questions.jsonl"
 INDEX = Path(".mingbai/agents-index")
+# The longest prompts of these measurements, with what may be written: tools and several hops.
+TOKENS_A_JOB = 2048
 
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many cases.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=0, help="Stop after so many; the same command goes on.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run file.")]
+Jobs = Annotated[
+    int, typer.Option("--jobs", min=1, max=16, help="So many questions at once, decoded together (engine.parallel).")
+]
 Remember = Annotated[
     Path | None, typer.Option("--remember", help="A file of replies; what it holds is not generated again.")
 ]
@@ -36,6 +42,7 @@ def cot(
     methods: Annotated[str, typer.Option(help="With commas.")] = "direct,zero-shot,few-shot,plan,deep",
     limit: Limit = None,
     seconds: Seconds = 1e9,
+    jobs: Jobs = 1,
     out: Out = None,
     remember: Remember = None,
 ) -> None:
@@ -47,8 +54,8 @@ def cot(
     chosen = [Method(name.strip()) for name in methods.split(",")]
     cases = load("reasoning.jsonl", ReasoningCase)[:limit]
     log = Log(out or RUNS / "agents-reasoning.jsonl")
-    with _models(remember=remember) as models:
-        fill(log, reasoning.tasks(cases, chosen, models.generator), seconds=seconds, show=_show)
+    with _models(remember=remember, jobs=jobs) as models:
+        fill(log, reasoning.tasks(cases, chosen, models.generator), seconds=seconds, show=_show, jobs=jobs)
     _print(reasoning.tables(cases, log, chosen))
 
 
@@ -74,26 +81,29 @@ def memory(
 
 
 @app.command()
-def tools(*, limit: Limit = None, seconds: Seconds = 1e9, out: Out = None, remember: Remember = None) -> None:
+def tools(
+    *, limit: Limit = None, seconds: Seconds = 1e9, jobs: Jobs = 1, out: Out = None, remember: Remember = None
+) -> None:
     """The tool agent on 80 questions, over a few notes of which some carry planted instructions."""
     from evals.agents import tool_calls
     from evals.agents.log import Log, fill
 
     cases = load("tool_calls.jsonl", ToolCase)[:limit]
     log = Log(out or RUNS / "agents-tools.jsonl")
-    with _models(DATA / "notes", INDEX, remember=remember) as models:
-        fill(log, tool_calls.tasks(cases, models.notebook), seconds=seconds, show=_show)
+    with _models(DATA / "notes", INDEX, remember=remember, jobs=jobs) as models:
+        fill(log, tool_calls.tasks(cases, models.notebook), seconds=seconds, show=_show, jobs=jobs)
     _print(tool_calls.tables(cases, log))
 
 
 @app.command()
-def hop(
+def hop(  # noqa: PLR0913 - one parameter per option
     cases: Annotated[Path, typer.Option("--cases", help="Questions, one JSON object a line.")] = CASES,
     notes: Annotated[Path, typer.Option("--notes", help="The notes that they are about.")] = NOTES,
     index: Annotated[Path, typer.Option("--index", help="Where the index of these notes is kept.")] = INDEX / "hop",
     *,
     limit: Limit = None,
     seconds: Seconds = 1e9,
+    jobs: Jobs = 1,
     out: Out = None,
     remember: Remember = None,
 ) -> None:
@@ -104,18 +114,23 @@ def hop(
 
     located = [c for c in locate(load_cases(cases), texts_under(notes)) if c.case.type in hops.TYPES][:limit]
     log = Log(out or RUNS / f"agents-hop-{cases.stem}.jsonl")
-    with _models(notes, index, remember=remember) as models:
-        fill(log, hops.tasks(located, models.notebook), seconds=seconds, show=_show)
+    with _models(notes, index, remember=remember, jobs=jobs) as models:
+        fill(log, hops.tasks(located, models.notebook), seconds=seconds, show=_show, jobs=jobs)
     _print(hops.tables(located, log))
 
 
 class Models:
-    """The models and the notebook of a measurement, made at first use: a finished run loads nothing."""
+    """The models and the notebook of a measurement, made at first use: a finished run loads nothing.
 
-    def __init__(self, notes: Path | None, index: Path | None, remember: Path | None) -> None:
+    With several ``jobs`` the engine decodes them together and has room for TOKENS_A_JOB of each.
+    """
+
+    def __init__(self, notes: Path | None, index: Path | None, remember: Path | None, jobs: int = 1) -> None:
         from rag.settings import load as load_settings
 
-        self._settings = load_settings()
+        several = {"engine.parallel": jobs, "engine.context_size": max(jobs, 2) * TOKENS_A_JOB}
+        self._settings = load_settings(several if jobs > 1 else None)
+        self._lock = threading.RLock()
         self._notes, self._index, self._remember = notes, index, remember
         self._generator: Generator | None = None
         self._embedder: Embedder | None = None
@@ -126,10 +141,11 @@ class Models:
         from evals.remembered import RememberedGenerator
         from rag import build
 
-        if self._generator is None:
-            made = build.make_generator(self._settings)
-            self._generator = RememberedGenerator(made, self._remember) if self._remember else made
-        return self._generator
+        with self._lock:
+            if self._generator is None:
+                made = build.make_generator(self._settings)
+                self._generator = RememberedGenerator(made, self._remember) if self._remember else made
+            return self._generator
 
     def embedder(self) -> "Embedder":
         """The embedder of the settings."""
@@ -150,10 +166,11 @@ class Models:
 
         if self._notes is None or self._index is None:
             raise UsageError("This measurement has no notes.")
-        if self._notebook is None:
-            ingest([self._notes], self._index, settings=self._settings)
-            self._notebook = Notebook(self._index, self._settings, generator=self.generator())
-        return self._notebook
+        with self._lock:
+            if self._notebook is None:
+                ingest([self._notes], self._index, settings=self._settings)
+                self._notebook = Notebook(self._index, self._settings, generator=self.generator())
+            return self._notebook
 
     def close(self) -> None:
         """Stop what was started."""
@@ -164,8 +181,10 @@ class Models:
 
 
 @contextmanager
-def _models(notes: Path | None = None, index: Path | None = None, *, remember: Path | None = None) -> Iterator[Models]:
-    models = Models(notes, index, remember)
+def _models(
+    notes: Path | None = None, index: Path | None = None, *, remember: Path | None = None, jobs: int = 1
+) -> Iterator[Models]:
+    models = Models(notes, index, remember, jobs)
     try:
         yield models
     finally:

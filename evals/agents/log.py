@@ -1,8 +1,10 @@
 """What a measurement produced, one JSON object a line: a killed run continues where it was."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from pathlib import Path
 
 Row = Mapping[str, object]
@@ -32,16 +34,40 @@ class Log:
 
 
 def fill(
-    log: Log, tasks: Iterable[tuple[str, Callable[[], Row]]], *, seconds: float, show: Callable[[str], None]
+    log: Log,
+    tasks: Iterable[tuple[str, Callable[[], Row]]],
+    *,
+    seconds: float,
+    show: Callable[[str], None],
+    jobs: int = 1,
 ) -> bool:
-    """Run the tasks that the log does not hold yet, until ``seconds`` are over; True when all are done."""
+    """Run the tasks that the log does not hold yet, ``jobs`` at once, until ``seconds`` are over.
+
+    Returns:
+        Whether all of them are done.
+    """
     started = time.perf_counter()
-    for key, task in tasks:
-        if key in log.rows:
-            continue
-        if time.perf_counter() - started > seconds:
-            return False
-        began = time.perf_counter()
-        log.add(key, {**task(), "seconds": round(time.perf_counter() - began, 2)})
-        show(key)
-    return True
+    left = iter([(key, task) for key, task in tasks if key not in log.rows])
+    lock = threading.Lock()
+    stopped = threading.Event()
+
+    def work() -> bool:
+        while not stopped.is_set() and time.perf_counter() - started <= seconds:
+            with lock:
+                key, task = next(left, ("", None))
+            if task is None:
+                return True
+            began = time.perf_counter()
+            row = {**task(), "seconds": round(time.perf_counter() - began, 2)}
+            with lock:
+                log.add(key, row)
+                show(key)
+        return False
+
+    with ThreadPoolExecutor(jobs) as pool:
+        running = [pool.submit(work) for _ in range(jobs)]
+        try:
+            wait(running, return_when=FIRST_EXCEPTION)
+        finally:
+            stopped.set()  # the others end after what they are at
+        return all([future.result() for future in running])

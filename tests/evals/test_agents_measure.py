@@ -1,5 +1,7 @@
 """The measurements of the agents: sound sets, right scores, runs that go on."""
 
+import threading
+import time
 from fractions import Fraction
 
 import pytest
@@ -109,6 +111,41 @@ def test_a_run_continues_where_it_was_and_a_cut_line_is_ignored(tmp_path):
     path.write_text(path.read_text().rsplit("\n", 1)[0] + "\n")
     assert fill(Log(path), [("a", task("a")), ("b", task("b"))], seconds=9, show=str)
     assert made == ["a", "b"]
+
+
+def test_several_tasks_run_at_once_and_each_one_once(tmp_path):
+    together = threading.Barrier(3, timeout=60)
+    made = []
+
+    def task(name):
+        def run():
+            if name < 3:
+                together.wait()  # breaks unless three of them run at the same time
+            made.append(name)
+            return {"n": name}
+
+        return run
+
+    log = Log(tmp_path / "log.jsonl")
+    assert fill(log, [(str(n), task(n)) for n in range(20)], seconds=999, show=str, jobs=3)
+    assert sorted(made) == list(range(20))
+    assert sorted(Log(tmp_path / "log.jsonl").rows) == sorted(log.rows) == sorted(map(str, range(20)))
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_task_that_fails_ends_the_run_and_its_error_is_raised(tmp_path, jobs):
+    made = []
+
+    def fails():
+        raise OSError("disk full")
+
+    def slow(name):
+        return lambda: time.sleep(0.01) or made.append(name) or {}
+
+    tasks = [("first", slow("first")), ("bad", fails), *((str(n), slow(n)) for n in range(500))]
+    with pytest.raises(OSError, match="disk full"):
+        fill(Log(tmp_path / "log.jsonl"), tasks, seconds=999, show=str, jobs=jobs)
+    assert len(made) < 100
 
 
 def test_tables_of_reasoning_pair_the_methods(tmp_path):

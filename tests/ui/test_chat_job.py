@@ -25,7 +25,7 @@ def make(store, notebook):
         chat_id = chat or store.create("t").conversation_id
         return Job(
             store.begin(chat_id, "甲是什么？", mode),
-            (),
+            lambda _: (),
             notebook=lambda _: nullcontext(open_()),
             outcomes=store,
             **options,
@@ -63,7 +63,7 @@ def test_history_reaches_the_notebook(store, notebook):
     notebook.gate.set()
     turn = store.begin(store.create("t").conversation_id, "它呢？", Mode.RAG)
 
-    Job(turn, [("甲？", "甲。")], notebook=lambda _: nullcontext(notebook), outcomes=store).run()
+    Job(turn, lambda _: [("甲？", "甲。")], notebook=lambda _: nullcontext(notebook), outcomes=store).run()
 
     assert notebook.streams[0].history == (("甲？", "甲。"),)
 

@@ -16,7 +16,7 @@ from rag.types import (
     State,
     Support,
 )
-from ui.conversations import TITLE_CHARS, Conversations, Status, default_path, history
+from ui.conversations import TITLE_CHARS, Conversations, Status, default_path
 
 CITATION = Citation(1, "c1", "a.md", "词条", 2, 2, 10, 14, "引用的字")
 PASSAGE = Passage(
@@ -192,16 +192,6 @@ def test_many_threads_may_write_at_once(store):
     turns = store.turns(chat.conversation_id)
     assert sorted(t.question for t in turns) == sorted("01234567")
     assert all(t.status is Status.DONE for t in turns)
-
-
-def test_only_finished_answers_are_history(store):
-    chat = store.create("t")
-    for question, status in [("a", Status.DONE), ("b", Status.STOPPED), ("c", Status.DONE), ("d", Status.DONE)]:
-        turn = store.begin(chat.conversation_id, question, Mode.RCG)
-        store.finish(turn.turn_id, status, answer=ANSWER)
-    store.begin(chat.conversation_id, "e", Mode.RCG)
-
-    assert history(store.turns(chat.conversation_id), 2) == (("c", "答。[1]"), ("d", "答。[1]"))
 
 
 def test_chats_live_in_the_data_folder_of_the_user(monkeypatch, tmp_path):

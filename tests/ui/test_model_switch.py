@@ -98,7 +98,7 @@ def ask(opened, store):
 
     def ask_it():
         turn = store.begin(store.create("t").conversation_id, "检索增强生成是什么？", Mode.ROG)
-        job = Job(turn, (), notebook=lambda job: opened.lease(job.postpone), outcomes=store)
+        job = Job(turn, lambda _: (), notebook=lambda job: opened.lease(job.postpone), outcomes=store)
         jobs.start(job)
         return job
 
