@@ -5,7 +5,8 @@ import json
 import re
 from collections.abc import Iterator, Sequence
 
-from agents.prompts.structure import Field, Structure, top_keys
+from agents.prompts.sketches import top_keys
+from agents.prompts.structure import Field, Structure
 from agents.prompts.surface import strip_fence
 
 

@@ -3,7 +3,7 @@
 import json
 import re
 
-from agents.prompts.structure import read_sketch
+from agents.prompts.sketches import read_sketch
 
 
 def repaired(text: str) -> str | None:

@@ -9,16 +9,15 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from agents.prompts import content
 from agents.prompts.example_demands import LABEL_LINE, Spec
 from agents.prompts.examples import broken_rules
 from agents.prompts.json_repair import object_inside
 from agents.prompts.lengths import count, things
 from agents.prompts.mend_data import mend_rows
 from agents.prompts.mend_list import as_csv, as_list
-from agents.prompts.mend_text import shortened, without
+from agents.prompts.mend_text import cited, shortened, without
 from agents.prompts.types import Content, Example, Fallback, Finding, Format, Labels, Length, Order, Rule, Unit
-from rag.text import detect_language, split_sentences
+from rag.text import detect_language
 
 MAX_PASSES = 6
 """One pass mends one broken rule; a turn that breaks more is written anew."""
@@ -239,7 +238,7 @@ def _content(turn: Turn, demand: Content) -> str | None:
     if demand.is_forbidden:
         return without(text, demand.concept)
     if demand.concept == "citation":
-        return _cited(text, turn.example.user)
+        return cited(text, turn.example.user)
     if demand.concept == "fence" and "```" not in text:
         opened = next((found[0] for o in turn.others if (found := re.search(r"```[\w-]*", o.assistant))), "```")
         return f"{opened}\n{text.strip()}\n```"
@@ -270,24 +269,6 @@ def _literal(turn: Turn, demand: Content) -> str | None:
         "\n" if own_line else "" if text.rstrip().endswith(("。", "！", "？")) or detect_language(text) == "zh" else " "
     )
     return text.rstrip() + glue + words
-
-
-def _cited(text: str, user: str) -> str | None:
-    """Each sentence with the number of the note that shares most with it."""
-    notes = list(re.finditer(r"\[(\d{1,3})\]\s*(.*?)(?=\[\d{1,3}\]|\n\s*\n|$)", user, re.DOTALL))
-    if not notes:
-        return None
-    out, end = "", 0
-    for start, stop in split_sentences(text):
-        sentence = text[start:stop]
-        if not re.search(r"\[\d", sentence):
-            best = max(notes, key=lambda note: len(content.units(note[2]) & content.units(sentence)))
-            body = sentence.rstrip("。.!！?？")
-            glue = "" if detect_language(sentence) == "zh" else " "
-            sentence = f"{body}{glue}[{best[1]}]{sentence[len(body) :]}"
-        out += text[end:start] + sentence
-        end = stop
-    return out + text[end:]
 
 
 def _reordered(text: str, demand: Order) -> str | None:

@@ -8,8 +8,9 @@ from agents.prompts.detect import Reading
 from agents.prompts.example_data import value_broken
 from agents.prompts.json_repair import repaired, without_key
 from agents.prompts.patches import sentence_deletion
+from agents.prompts.sketches import Template, top_keys
 from agents.prompts.statements import Statement, statements
-from agents.prompts.structure import Field, Structure, Template, field_list_spans, top_keys
+from agents.prompts.structure import Field, Structure, describe, field_list_spans, type_said
 from agents.prompts.surface import strip_fence
 from agents.prompts.types import Example, Finding, Labels, Patch
 from rag.text import detect_language
@@ -167,8 +168,6 @@ def _says_value(statement: Statement, name: str, reading: Reading) -> bool:
 
 def _alone(statement: Statement, name: str, reading: Reading) -> Field:
     """What one sentence says about a field."""
-    from agents.prompts.structure import describe
-
     rules = [rule for rule in reading.rules if rule.sentence == (statement.start, statement.end)]
     one = describe(name, statement.text, rules)
     labels = tuple(rule.demand.values for rule in rules if isinstance(rule.demand, Labels))
@@ -205,8 +204,6 @@ def _placeholder(one: Field) -> str:
 
 
 def _types_said(text: str) -> tuple[str, ...]:
-    from agents.prompts.structure import type_said
-
     return (type_said(text),) if type_said(text) else ()
 
 

@@ -1,11 +1,12 @@
-"""Shortening a text, and taking things such as emoji, greetings or lists out of it."""
+"""Shortening a text, taking things such as emoji, greetings or lists out of it, and putting citations into it."""
 
 import re
 
+from agents.prompts import content
 from agents.prompts.lengths import count
 from agents.prompts.surface import emoji_free, spans_of
 from agents.prompts.types import Length, Unit
-from rag.text import split_sentences
+from rag.text import detect_language, split_sentences
 
 _CLAUSE = re.compile(r"[,，;；、:：]\s*|\s+[–—-]\s+")
 _FUNCTION = frozenset("的了在和与以是把将一用从到对及或") | frozenset("the a an of to and in is for with by".split())
@@ -154,3 +155,21 @@ def _without_opening(text: str, what: str) -> str | None:
 
 def _tidy(text: str) -> str:
     return re.sub(r"[ \t]+([.,。，;；])", r"\1", re.sub(r"[ \t]{2,}", " ", text))
+
+
+def cited(text: str, user: str) -> str | None:
+    """Each sentence with the number of the note that shares most with it."""
+    notes = list(re.finditer(r"\[(\d{1,3})\]\s*(.*?)(?=\[\d{1,3}\]|\n\s*\n|$)", user, re.DOTALL))
+    if not notes:
+        return None
+    out, end = "", 0
+    for start, stop in split_sentences(text):
+        sentence = text[start:stop]
+        if not re.search(r"\[\d", sentence):
+            best = max(notes, key=lambda note: len(content.units(note[2]) & content.units(sentence)))
+            body = sentence.rstrip("。.!！?？")
+            glue = "" if detect_language(sentence) == "zh" else " "
+            sentence = f"{body}{glue}[{best[1]}]{sentence[len(body) :]}"
+        out += text[end:start] + sentence
+        end = stop
+    return out + text[end:]

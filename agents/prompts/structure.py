@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from agents.prompts.lexicon import STRUCTURED
+from agents.prompts.sketches import Template, templates_in, top_keys
 from agents.prompts.statements import FENCE
 from agents.prompts.types import Format, Labels, Rule
 
-_INLINE_OPEN = re.compile(r"[{\[]\s*[\"'{\[“A-Za-z]")
 _NAME = r"[\"“「'`]?[A-Za-z_\u4e00-\u9fff][\w\u4e00-\u9fff-]{0,30}[\"”」'`]?"
 _NOTE = r"(?:\s*[（(][^()（）]{0,60}[)）])?"
 _SEPARATOR = r"(?:\s*[、,，]\s*(?:and\s+)?|\s+and\s+|\s*(?:和|以及|与|及)\s*)"
@@ -43,21 +43,6 @@ _RANGE = re.compile(
     re.IGNORECASE,
 )
 _ENUM_IN_VALUE = re.compile(r"^[^|/]{1,24}(?:\s*[|/]\s*[^|/]{1,24})+$")
-_PLACEHOLDER = re.compile(r"<[^<>\n]{1,60}>")
-_BARE = re.compile(
-    r"(?<=[:\[,])(\s*)(?!(?:true|false|null)\s*[,\]}])([A-Za-z\u4e00-\u9fff][^\"{}\[\],\n]*?)(?=\s*[,\]}])"
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Template:
-    """A JSON sketch in the prompt; ``value`` is None where it cannot be read, even with placeholders filled in."""
-
-    start: int
-    end: int
-    text: str
-    value: object = None
-    is_valid: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +88,7 @@ def structure_of(prompt: str, rules: list[Rule]) -> Structure:
         "",
     )
     form = form or ("json" if _JSON_FENCE.search(prompt) else "")
-    templates = tuple(_templates(prompt)) if form else ()
+    templates = tuple(templates_in(prompt)) if form else ()
     prose = _prose(prompt, templates)
     listed = tuple(dict.fromkeys(_field_lists(prose))) if form else ()
     names = list(
@@ -137,72 +122,6 @@ def type_said(text: str) -> str:
         (match.start(), order, t) for order, (t, pattern) in enumerate(_TYPE.items()) if (match := pattern.search(text))
     ]
     return min(places)[2] if places else ""
-
-
-def top_keys(value: object) -> tuple[str, ...]:
-    """The keys of an object, or of the first object of a list."""
-    if isinstance(value, list) and value:
-        value = value[0]
-    return tuple(value) if isinstance(value, dict) else ()
-
-
-def read_sketch(text: str) -> object:
-    """Read JSON, also with placeholders, comments, "…" and bare words in it. Raises ValueError where it is no JSON."""
-    try:
-        return json.loads(text, strict=False)
-    except ValueError:
-        plain = re.sub(r"(?<!:)//[^\n\"]*$|#[^\n\"]*$", "", text, flags=re.MULTILINE)
-        plain = re.sub(
-            r"\"[^\"\n]*\"|<[^<>\n]{1,60}>",
-            lambda m: m[0] if m[0][0] == '"' else '"' + m[0].replace('"', "") + '"',
-            plain,
-        )
-        plain = re.sub(r",?\s*(?:\.\.\.|…+)\s*(?=[\]}])", "", plain)
-        plain = re.sub(r"(?<=[:\[,])(\s*)(-?\d+(?:\.\d+)?\s*[-–~]\s*\d+(?:\.\d+)?)(?=\s*[,\]}])", r'\1"\2"', plain)
-        plain = _BARE.sub(lambda m: m[1] + json.dumps(m[2].strip(), ensure_ascii=False), plain)
-        return json.loads(plain, strict=False)
-
-
-def _templates(prompt: str) -> Iterator[Template]:
-    for match in FENCE.finditer(prompt):
-        body_start = prompt.index("\n", match.start()) + 1
-        body = prompt[body_start : match.end()].rsplit("\n", 1)[0]
-        if body.lstrip()[:1] in {"{", "["}:
-            yield _template(body_start, body)
-    position = 0
-    fences = [match.span() for match in FENCE.finditer(prompt)]
-    while (opened := _INLINE_OPEN.search(prompt, position)) is not None:
-        position = opened.end()
-        if any(a <= opened.start() < b for a, b in fences) or not _looks_like_json(prompt, opened.start()):
-            continue
-        end = _balanced_end(prompt, opened.start())
-        yield _template(opened.start(), prompt[opened.start() : end])
-        position = end
-
-
-def _looks_like_json(prompt: str, start: int) -> bool:
-    around = prompt[start : start + 200]
-    return bool(re.match(r"[{\[]\s*(?:[{\[]\s*)?[\"'“]?[\w\u4e00-\u9fff-]+[\"'”]?\s*:", around)) or bool(
-        re.match(r"\[\s*\"[^\"]+\"\s*[,\]]", around)
-    )
-
-
-def _balanced_end(text: str, start: int) -> int:
-    depth = 0
-    for position in range(start, len(text)):
-        depth += (text[position] in "{[") - (text[position] in "}]")
-        if depth == 0:
-            return position + 1
-        if text[position] == "\n" and text[position + 1 : position + 2] in {"\n", "#", "-", ""}:
-            return position
-    return len(text)
-
-
-def _template(start: int, text: str) -> Template:
-    try:
-        return Template(start, start + len(text), text, read_sketch(text))
-    except ValueError:
-        return Template(start, start + len(text), text, None, is_valid=False)
 
 
 def _prose(prompt: str, templates: tuple[Template, ...]) -> str:
