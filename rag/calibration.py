@@ -8,7 +8,6 @@ because other settings may give other bits.
 
 import json
 import logging
-import os
 import platform
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +20,7 @@ import platformdirs
 from rag.errors import EngineError
 from rag.isolated_engine import IsolatedEngine
 from rag.manifest import write_atomically
+from rag.processor import cores
 from rag.protocols import GenerationRequest
 from rag.settings import EngineSettings
 from rag.types import Message, Role
@@ -64,11 +64,11 @@ class Calibration:
         return self.trials[0]
 
 
-def candidates(cores: int, *, has_gpu: bool) -> Iterator[dict[str, int | bool]]:
-    """The settings that are tried."""
+def candidates(most: int, *, has_gpu: bool) -> Iterator[dict[str, int | bool]]:
+    """The settings that are tried, with at ``most`` so many threads."""
     if has_gpu:
-        yield {"gpu_layers": -1, "threads": cores, "repack": False}
-    for threads in sorted({cores, max(1, cores // 2)}, reverse=True):
+        yield {"gpu_layers": -1, "threads": most, "repack": False}
+    for threads in sorted({most, max(1, most // 2)}, reverse=True):
         for repack in (False, True):
             yield {"threads": threads, "repack": repack}
 
@@ -82,7 +82,7 @@ def measure(
         EngineError: no candidate works.
     """
     trials = []
-    for chosen in candidates(_cores(), has_gpu=has_gpu):
+    for chosen in candidates(cores(), has_gpu=has_gpu):
         say(_named(chosen))
         trials.append(_try(path, model_hash, settings, chosen))
     trials.sort(key=lambda trial: trial.seconds)
@@ -158,8 +158,4 @@ def _named(chosen: Mapping[str, int | bool]) -> str:
 
 def _key(model_hash: str) -> str:
     """A calibration holds for one model, one machine and one build."""
-    return f"{_FORMAT} {model_hash} {platform.node()} {_cores()} {version('llama-cpp-python')} {sys.platform}"
-
-
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return f"{_FORMAT} {model_hash} {platform.node()} {cores()} {version('llama-cpp-python')} {sys.platform}"

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 from rag.decoding import Logits
 from rag.errors import EngineError
 from rag.kv_store import State
+from rag.processor import thread_count
 from rag.prompt_cache import CPU_ROWS
 from rag.settings import EngineSettings
 
 _KV_TYPES = {"f16": llama.GGML_TYPE_F16, "q8_0": llama.GGML_TYPE_Q8_0, "q4_0": 2}
-_FLASH_OFF, _FLASH_ON = 0, 1
 _NO_MEMORY_SLOT = 1
 # Sequence 0 holds the last prompt; several short readings side by side use the first GRADED. States pass through
 # SCRATCH. Running answers have two sequences each from STREAMS on, the second for context-aware decoding. All share
@@ -96,10 +96,10 @@ class LlamaModel:
             )
         chosen = llama.llama_context_default_params()
         chosen.n_ctx, chosen.n_batch, chosen.n_ubatch = settings.context_size, self.rows, self.rows
-        chosen.n_seq_max, chosen.kv_unified = STREAMS + 2 * settings.parallel, True
-        chosen.n_outputs_max, chosen.no_perf = self.scored_rows, True
+        chosen.n_seq_max, chosen.kv_unified, chosen.no_perf = STREAMS + 2 * settings.parallel, True, True
+        chosen.n_outputs_max = max(self.scored_rows, chosen.n_seq_max)  # fewer than sequences: llama.cpp aborts
         chosen.n_threads = chosen.n_threads_batch = thread_count(settings.threads)
-        chosen.flash_attn_type = _FLASH_ON if settings.flash_attention else _FLASH_OFF
+        chosen.flash_attn_type = int(settings.flash_attention)  # LLAMA_FLASH_ATTN_TYPE: 0 is off, 1 is on
         chosen.type_k = chosen.type_v = _KV_TYPES[settings.kv_type]
         self._context = llama.llama_init_from_model(self._model, chosen)
         if not self._context:
@@ -288,13 +288,6 @@ def supports_gpu_offload() -> bool:
 
 def _bytes_of(state: State) -> object:
     return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))
-
-
-def thread_count(wanted: int) -> int:
-    """The wanted number of threads; 0 means every core that this process may use."""
-    if wanted:
-        return wanted
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _split(settings: EngineSettings) -> tuple[float, ...]:

@@ -53,7 +53,7 @@ def bench(settings: Settings, say: Callable[[str], None]) -> list[Finding]:
     """Measure which engine settings are fastest here, beside the limit; ``engine.calibrate`` then uses them."""
     from evals.bench.engine_rows import read_bandwidth
     from rag import calibration
-    from rag.llama_adapter import thread_count
+    from rag.processor import thread_count
 
     def measured() -> str:
         card = catalogue.find(settings.models.generator)

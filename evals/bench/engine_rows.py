@@ -12,7 +12,7 @@ from evals.bench.figures import Figure, Pair, alternate, seconds_of, spread
 from evals.bench.scene import Scene, first_token
 from rag.engine import LlamaEngine
 from rag.errors import EngineError
-from rag.llama_adapter import thread_count
+from rag.processor import thread_count
 from rag.protocols import GenerationRequest
 from rag.types import Message, Role
 

@@ -13,8 +13,8 @@ from evals.bench.child import Child
 from ingest import ingest
 from rag import catalogue, model_store
 from rag.engine import LlamaEngine
-from rag.llama_adapter import thread_count
 from rag.notebook import Notebook
+from rag.processor import thread_count
 from rag.protocols import GenerationRequest
 from rag.settings import EngineSettings, Settings
 from rag.types import Message, Role

@@ -9,6 +9,7 @@ from rag import build, calibration, catalogue
 from rag.calibration import Calibration, Trial
 from rag.engine import LlamaEngine
 from rag.errors import EngineError
+from rag.processor import cores
 from rag.settings import EngineSettings, Settings
 
 SETTINGS = EngineSettings(context_size=2048)
@@ -23,7 +24,7 @@ def cache(tmp_path, monkeypatch):
 def test_the_fastest_candidate_wins_and_all_are_told(tiny_model_path):
     said = []
     found = calibration.measure(tiny_model_path, "h", SETTINGS, has_gpu=False, say=said.append)
-    assert len(found.trials) == len(said) == len(list(calibration.candidates(calibration._cores(), has_gpu=False)))
+    assert len(found.trials) == len(said) == len(list(calibration.candidates(cores(), has_gpu=False)))
     assert found.best.seconds == min(trial.seconds for trial in found.trials) < 60
     assert all("engine.threads" in line for line in said)
 

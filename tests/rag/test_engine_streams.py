@@ -17,7 +17,7 @@ from rag.isolated_engine import IsolatedEngine
 from rag.kv_store import KVStore
 from rag.prompt_cache import PromptCache
 from rag.protocols import GenerationRequest
-from rag.settings import EngineSettings
+from rag.settings import PROFILES, EngineSettings
 from rag.types import Message, Role
 
 OPTIONS = ["a", "b"]
@@ -170,6 +170,18 @@ def test_grammar_seed_and_contrast_beside_others(tiny_model_path):
     assert together[0] in ('"yes"', '"no"')
     assert alone[1] == alone[2]
     assert [text[:4] for text in together] == [text[:4] for text in alone]
+
+
+@pytest.mark.parametrize("parallel", [PROFILES["gpu"]["engine.parallel"], 16])
+def test_as_many_answers_as_settings_allow_run_together(tiny_model_path, parallel):
+    chosen = settings(parallel=parallel)
+    # In a process of its own, because llama.cpp aborts when a context has too little room for sequences.
+    with IsolatedEngine(tiny_model_path, model_id="m", model_hash="h", settings=chosen) as engine:
+        streams = [engine.generate(ask(f"What is {number}?", 4)) for number in range(parallel)]
+        for stream in streams:
+            for _ in stream:
+                pass
+        assert all(stream.result.finish in ("stop", "length") for stream in streams)
 
 
 def test_a_refused_grammar_leaves_its_place_to_others(tiny_model_path):
