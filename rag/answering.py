@@ -12,10 +12,10 @@ question to the model would wait for the generation that it interrupts.
 import threading
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 
 from rag import phrases
 from rag.conflict import conflicts
+from rag.draftbook import Draftbook
 from rag.drafts import draft_sentences
 from rag.errors import GenerationCancelledError
 from rag.evidence import EvidenceSentence, evidence_sentences, to_citation
@@ -31,24 +31,6 @@ from rag.types import Answer, Checked, Citation, Draft, Event, Mode, Passage, Se
 
 _TRANSLATED_TOKENS = 160
 _CANCELLED = "The answer was cancelled. Ask again when you like."
-
-
-@dataclass(slots=True)
-class Draftbook:
-    """What was gathered so far while one question is answered."""
-
-    sentences: list[Sentence] = field(default_factory=list)
-    spans: list[Span] = field(default_factory=list)
-    notices: list[str] = field(default_factory=list)
-    timings: dict[str, float] = field(default_factory=dict)
-    tokens: dict[str, int] = field(default_factory=dict)
-    removed: list[str] = field(default_factory=list)
-
-    def time(self, name: str, started: float, **notes: object) -> None:
-        """Record a finished stage."""
-        seconds = time.perf_counter() - started
-        self.timings[name] = seconds
-        self.spans.append(Span(name, seconds, notes))
 
 
 class AnswerStream:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag import catalogue, model_store
+from rag.model_card import ModelCard
 from rag.protocols import DenseIndex, Embedder, Generator, LexicalIndex, Reranker, Vectors
 from rag.settings import BY_GENERATOR, DenseSettings, EngineSettings, LexicalSettings, Settings
 from rag.tokens import TOKENIZER_VERSION
@@ -64,7 +65,7 @@ def make_engine(settings: Settings) -> "LlamaEngine":
     return LlamaEngine(path, model_id=card.id, model_hash=card.sha256, settings=engine)
 
 
-def _chosen_engine(settings: Settings) -> tuple[catalogue.ModelCard, Path, EngineSettings]:
+def _chosen_engine(settings: Settings) -> tuple[ModelCard, Path, EngineSettings]:
     """The model, its file, and the engine's settings, calibrated where they ask for it."""
     card = catalogue.find(settings.models.generator)
     path = model_store.locate(card.id)

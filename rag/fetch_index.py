@@ -19,8 +19,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Protocol
 
-from rag.catalogue import IndexPart, IndexSource, ModelCard
 from rag.errors import DownloadError, ModelHashError, StorageError
+from rag.model_card import IndexPart, IndexSource, ModelCard
 from rag.model_stamp import BLOCK_BYTES, Tick, hash_file, no_tick
 
 Progress = Callable[[str, int, int], None]

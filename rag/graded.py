@@ -12,14 +12,13 @@ from rag import phrases
 from rag.fusion import convex
 from rag.prompting import fill, render_passage
 from rag.protocols import Generator, Grader
-from rag.reranker import reorder
+from rag.reranker import DEPTH, reorder
 from rag.sufficiency import log_odds
 from rag.text import detect_language
 from rag.types import Message, Passage
 
 # What the verdict counts beside the fused score, both scaled to 0..1 over the passages. Chosen, not fitted.
 WEIGHT = 0.5
-DEPTH = 20
 
 
 class GradedReranker:

@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from rag import model_store
-from rag.catalogue import ModelCard
 from rag.errors import EngineError
 from rag.gguf import available_memory, estimate_memory
+from rag.model_card import ModelCard
 from rag.settings import EngineSettings
 
 

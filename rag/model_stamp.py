@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from rag.catalogue import ModelCard
 from rag.errors import ModelHashError, ModelMissingError, StorageError
 from rag.manifest import write_atomically
+from rag.model_card import ModelCard
 
 # Large enough that Python's share of hashing vanishes, small enough for a smooth progress bar.
 BLOCK_BYTES = 4 * 1024 * 1024

@@ -22,11 +22,11 @@ import platformdirs
 from filelock import FileLock, Timeout
 
 from rag import catalogue
-from rag.catalogue import LocalSource, ModelCard
 from rag.errors import LicenceError, ModelHashError, ModelMissingError, StorageError
 from rag.fetch import Downloads, fetch
 from rag.fetch_index import Progress, ticker
 from rag.manifest import sync_folder
+from rag.model_card import LocalSource, ModelCard
 from rag.model_stamp import check_fully, has_sizes, is_stamped, repair, write_stamp
 
 MODELS_VARIABLE = "MINGBAI_MODELS_DIR"

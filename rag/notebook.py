@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Literal
 
 from rag import build, phrases
-from rag.answering import Answering, AnswerStream, Draftbook
+from rag.answering import Answering, AnswerStream
 from rag.contradictions import Contradiction, Report, contradictions
+from rag.draftbook import Draftbook
 from rag.errors import EngineError, QuestionError
 from rag.followup import standalone
 from rag.index import Index, open_index

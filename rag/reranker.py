@@ -12,6 +12,8 @@ from rag.types import Leg, Passage
 if TYPE_CHECKING:
     from sentence_transformers import CrossEncoder
 
+# So many passages of a search are reranked.
+DEPTH = 20
 # Few enough for a laptop with pairs of 500 tokens; the library sorts pairs by length.
 BATCH = 8
 

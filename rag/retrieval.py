@@ -8,6 +8,7 @@ import numpy as np
 from rag.fusion import convex, ordered, rrf
 from rag.index import Index
 from rag.protocols import Embedder, Reranker, Vectors
+from rag.reranker import DEPTH
 from rag.settings import RetrievalSettings
 from rag.types import Chunk, Focus, Leg, Passage
 from rag.windows import windows
@@ -21,8 +22,6 @@ LINK_FROM = 3
 LINK_PLACE = 3
 LINK_MIN_RARITY = 0.7
 LINKS_READ = 40
-# A reranker is given so many passages at least.
-RERANK_DEPTH = 20
 
 
 @dataclass(slots=True)
@@ -57,7 +56,7 @@ class Retrieval:
         if k == 0:
             return []
         if leg is Leg.HYBRID and self._reranker is not None:
-            return self._reranker.rerank(query, self._fused(query, max(k, RERANK_DEPTH), leg))[:k]
+            return self._reranker.rerank(query, self._fused(query, max(k, DEPTH), leg))[:k]
         return self._fused(query, k, leg)
 
     def focused(self, question: str, passages: Sequence[Passage]) -> list[Passage]:

@@ -21,8 +21,8 @@ from rich.progress import (
 from rich.table import Table
 
 from rag import catalogue, model_store, settings
-from rag.catalogue import Kind, ModelCard
 from rag.errors import ModelError, UsageError
+from rag.model_card import Kind, ModelCard
 
 app = typer.Typer(help="See, download, check and register models.", no_args_is_help=True)
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag import catalogue, model_store
-from rag.catalogue import Kind, ModelCard
+from rag.model_card import Kind, ModelCard
 from rag.model_memory import MemoryNeed, free_memory, memory_need
 from rag.settings import BY_GENERATOR, Settings
 from rag.types import Mode

@@ -3,8 +3,8 @@
 import streamlit as st
 
 from rag import catalogue, model_store
-from rag.catalogue import Kind, ModelCard
 from rag.errors import MingbaiError
+from rag.model_card import Kind, ModelCard
 from rag.model_memory import free_memory, memory_need
 from rag.settings import Settings
 from ui import markup

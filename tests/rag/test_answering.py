@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 from fakes import FakeGenerator, FakeStream
 
-from rag.answering import Answering, AnswerStream, Draftbook
+from rag.answering import Answering, AnswerStream
+from rag.draftbook import Draftbook
 from rag.errors import GenerationCancelledError
 from rag.settings import GenerationSettings, Settings
 from rag.types import Checked, Draft, Focus, Mode, Passage, Stage, State, Support

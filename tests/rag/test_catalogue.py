@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rag import catalogue
-from rag.catalogue import HubSource, IndexSource, LocalSource, ModelFile
 from rag.errors import SettingsError, UnknownModelError, UsageError
+from rag.model_card import HubSource, IndexSource, Kind, LocalSource, ModelFile
 from rag.settings import ModelSettings
 
 HASH = "a" * 64
@@ -123,7 +123,7 @@ def test_add_refuses_what_is_no_gguf_and_ids_that_are_taken(gguf, tmp_path, own)
     with pytest.raises(UsageError, match=r"registered as '\.\./up'"):
         catalogue.add(gguf, model_id="../up")
     with pytest.raises(UsageError, match="an embedder needs dimension"):
-        catalogue.add(gguf, kind=catalogue.Kind.EMBEDDER)
+        catalogue.add(gguf, kind=Kind.EMBEDDER)
     assert not own.exists()
 
 

