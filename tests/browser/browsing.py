@@ -66,6 +66,23 @@ class Window:
         self.page.wait_for_function("!document.querySelector('[data-testid=stApp][data-test-script-state=running]')")
         return self
 
+    @property
+    def box(self):
+        """Where questions are typed."""
+        return self.page.get_by_test_id("stChatInputTextArea")
+
+    def ask(self, question, mode=None):
+        """Send a question, in the mode that is set unless one is named."""
+        if mode is not None:
+            self.choose(mode)
+        self.box.fill(question)
+        self.box.press("Enter")
+
+    def choose(self, mode):
+        """Set the mode of the next questions."""
+        self.page.locator(".st-key-mode").get_by_text(mode, exact=True).first.click()
+        self.settle()
+
     def button(self, name):
         return self.page.get_by_role("button", name=name).first
 

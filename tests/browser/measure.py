@@ -113,9 +113,8 @@ def _ask(one: Window, question: str = QUESTION) -> dict[str, float]:
     one.button("新对话").click()
     one.page.locator(".mb-welcome").wait_for()
     one.settle()
-    one.page.locator(".st-key-mode").get_by_text("RAG", exact=True).first.click()
-    one.settle()
-    box = one.page.get_by_test_id("stChatInputTextArea")
+    one.choose("RAG")
+    box = one.box
     box.fill(question)
     one.page.evaluate(_WATCH, _STAGES)
     box.press("Enter")
@@ -149,21 +148,18 @@ def _memory(launched: object, address: str, server: int, questions: int) -> Iter
 def _ask_quickly(one: Window) -> None:
     one.button("新对话").click()
     one.page.locator(".mb-welcome").wait_for()
-    box = one.page.get_by_test_id("stChatInputTextArea")
-    box.fill("快：RAG？")
-    box.press("Enter")
+    one.ask("快：RAG？")
     one.page.locator(_STAGES["done"]).wait_for()
 
 
 def _tabs(launched: object, address: str) -> Iterator[tuple[str, str, str]]:
     windows = [Window(launched, address).open() for _ in range(TABS)]
     for one in windows:
-        one.page.locator(".st-key-mode").get_by_text("RAG", exact=True).first.click()
-        one.settle()
-        one.page.get_by_test_id("stChatInputTextArea").fill(QUESTION)
+        one.choose("RAG")
+        one.box.fill(QUESTION)
     started = time.perf_counter()
     for one in windows:
-        one.page.get_by_test_id("stChatInputTextArea").press("Enter")
+        one.box.press("Enter")
     ends = []
     for one in windows:
         one.page.locator(_STAGES["done"]).wait_for()

@@ -51,9 +51,7 @@ def _welcome(one, _):
 
 def _chat(one, lang):
     one.open()
-    box = one.page.get_by_test_id("stChatInputTextArea")
-    box.fill(QUESTION[lang])
-    box.press("Enter")
+    one.ask(QUESTION[lang])
     one.page.locator("[class*=st-key-mb-drawer]").wait_for()
     source = one.page.locator(".mb-source summary")
     if source.count():
@@ -62,9 +60,7 @@ def _chat(one, lang):
 
 def _drawer(one, lang):
     one.open()
-    box = one.page.get_by_test_id("stChatInputTextArea")
-    box.fill(QUESTION[lang])
-    box.press("Enter")
+    one.ask(QUESTION[lang])
     drawer = one.page.locator("[class*=st-key-mb-drawer]")
     drawer.locator("summary").first.click()
     one.page.locator("[class*=st-key-meter-] button").click()

@@ -69,9 +69,7 @@ def test_hostile_passages_in_the_lab_are_text(harmless):
 @pytest.mark.parametrize("number", [0, 1, 17, 18, 21, 25, 26, 28, 31])
 def test_hostile_questions_are_text_in_bubble_title_and_list(harmless, payloads, number):
     one = harmless("")
-    box = one.page.get_by_test_id("stChatInputTextArea")
-    box.fill(f"坏 {payloads[number]}")
-    box.press("Enter")
+    one.ask(f"坏 {payloads[number]}")
     one.page.locator(".mb-question").wait_for()
     one.page.locator("[class*=st-key-mb-drawer], .mb-refusal, .mb-problem").first.wait_for()
 

@@ -6,15 +6,9 @@ from playwright.sync_api import expect
 from serving import ROOT, served
 
 
-def _ask(window, question):
-    box = window.page.get_by_test_id("stChatInputTextArea")
-    box.fill(question)
-    box.press("Enter")
-
-
 def test_a_question_is_answered_and_its_marker_opens_the_quote(window):
     one = window().open()
-    _ask(one, "RCG和RAG有什么区别？")
+    one.ask("RCG和RAG有什么区别？")
 
     one.page.locator(".mb-sources").wait_for()
     one.page.locator("a.mb-marker").first.click()
@@ -28,19 +22,19 @@ def test_a_question_is_answered_and_its_marker_opens_the_quote(window):
 def test_stop_ends_an_answer_and_the_next_one_can_be_asked(window):
     one = window().open()
     one.page.get_by_role("radio", name="RAG").or_(one.page.get_by_role("button", name="RAG")).first.click()
-    _ask(one, "慢慢说：RCG和RAG有什么区别？")
+    one.ask("慢慢说：RCG和RAG有什么区别？")
     one.page.locator(".mb-steps").wait_for()
 
     one.button("停止").click()
 
     one.page.get_by_text("停止", exact=False).first.wait_for()
     one.button("再问一次").wait_for()
-    expect(one.page.get_by_test_id("stChatInputTextArea")).to_be_enabled()
+    expect(one.box).to_be_enabled()
 
 
 def test_a_reload_keeps_the_chat(window):
     one = window().open()
-    _ask(one, "RAG是什么？")
+    one.ask("RAG是什么？")
     one.page.locator(".mb-answer .mb-sentence, .mb-refusal").first.wait_for()
 
     one.page.reload()

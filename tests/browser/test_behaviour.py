@@ -16,14 +16,6 @@ PATIENCE_SECONDS = 10.0
 GRAVE = ("serious", "critical")
 
 
-def _ask(one, question, mode="RAG"):
-    one.page.locator(".st-key-mode").get_by_text(mode, exact=True).first.click()
-    one.settle()
-    box = one.page.get_by_test_id("stChatInputTextArea")
-    box.fill(question)
-    box.press("Enter")
-
-
 def _writing(one):
     """Wait until the model has written something."""
     one.page.locator(".mb-draft").first.wait_for()
@@ -31,9 +23,9 @@ def _writing(one):
 
 def test_two_tabs_queue_and_never_see_each_others_chats(window):
     first, second = window().open(), window().open()
-    _ask(first, SLOW)
+    first.ask(SLOW, "RAG")
     _writing(first)
-    _ask(second, "RAG是什么？")
+    second.ask("RAG是什么？", "RAG")
 
     second.page.get_by_text("排队，前面还有 1 个问题").first.wait_for()
     first.button("停止").click()
@@ -45,9 +37,9 @@ def test_two_tabs_queue_and_never_see_each_others_chats(window):
 
 def test_stop_frees_the_engine_at_once(window):
     first, second = window().open(), window().open()
-    _ask(first, SLOW)
+    first.ask(SLOW, "RAG")
     _writing(first)
-    _ask(second, "RAG是什么？")
+    second.ask("RAG是什么？", "RAG")
     second.page.get_by_text("排队，前面还有 1 个问题").first.wait_for()
 
     started = time.monotonic()
@@ -59,9 +51,9 @@ def test_stop_frees_the_engine_at_once(window):
 
 def test_closing_a_tab_frees_the_engine_for_the_next(window, launched, address):
     closing, waiting = Window(launched, address).open(), window().open()
-    _ask(closing, SLOW)
+    closing.ask(SLOW, "RAG")
     _writing(closing)
-    _ask(waiting, "RAG是什么？")
+    waiting.ask("RAG是什么？", "RAG")
     waiting.page.get_by_text("排队，前面还有 1 个问题").first.wait_for()
 
     started = time.monotonic()
@@ -79,7 +71,7 @@ def _goes_on(one):
 
 def test_a_click_while_an_answer_streams_does_not_kill_it(window):
     one = window().open()
-    _ask(one, SLOW)
+    one.ask(SLOW, "RAG")
     _writing(one)
 
     one.page.get_by_text("English", exact=True).click()
@@ -93,7 +85,7 @@ def test_a_click_while_an_answer_streams_does_not_kill_it(window):
 
 def test_a_reload_while_an_answer_streams_goes_on_with_it(window):
     one = window().open()
-    _ask(one, SLOW)
+    one.ask(SLOW, "RAG")
     _writing(one)
 
     one.page.reload()
@@ -125,7 +117,7 @@ def _node(node):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_grave_on_any_page(window, scheme):
     one = window(scheme=scheme).open()
-    _ask(one, "RCG和RAG有什么区别？", "RCG")
+    one.ask("RCG和RAG有什么区别？", "RCG")
     one.page.locator("[class*=st-key-mb-drawer]").wait_for()
     grave = _grave(one)
     for place in (
@@ -164,7 +156,7 @@ def test_without_an_index_the_page_says_how_to_get_one(launched, tmp_path):
         one = Window(launched, address)
         one.page.goto(address)
         one.page.get_by_text("还没有笔记索引").wait_for()
-        expect(one.page.get_by_test_id("stChatInputTextArea")).to_be_disabled()
+        expect(one.box).to_be_disabled()
 
         one.button("选择笔记文件夹").click()
         one.page.get_by_role("heading", name="笔记", exact=True).wait_for()

@@ -69,9 +69,7 @@ def test_formulas_code_and_tables_are_drawn_and_nothing_is_wider_than_a_phone(re
 def test_a_link_to_a_span_is_copied_and_opens_it_in_sight(reader):
     reader.page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=reader.address)
     reader.open()
-    box = reader.page.get_by_test_id("stChatInputTextArea")
-    box.fill("RCG和RAG有什么区别？")
-    box.press("Enter")
+    reader.ask("RCG和RAG有什么区别？")
     reader.page.locator("[class*=st-key-mb-drawer]").wait_for()
     reader.settle()
     reader.page.locator(".mb-source summary").first.click()

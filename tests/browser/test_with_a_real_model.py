@@ -37,14 +37,6 @@ def tab(launched, real):
     assert [one.outside for one in made] == [[]] * len(made)
 
 
-def _ask(one, question, mode):
-    one.page.locator(".st-key-mode").get_by_text(mode, exact=True).first.click()
-    one.settle()
-    box = one.page.get_by_test_id("stChatInputTextArea")
-    box.fill(question)
-    box.press("Enter")
-
-
 def _grows(one):
     """Wait until the model has written more than the page shows now."""
     draft = one.page.locator(".mb-draft").first
@@ -60,7 +52,7 @@ def _questions(one):
 
 def test_an_answer_outlives_a_reload_and_its_citation_opens_the_quoted_words(tab):
     one = tab()
-    _ask(one, QUESTION, "RCG")
+    one.ask(QUESTION, "RCG")
     one.page.locator(".mb-step-running").get_by_text("已写").wait_for()
     one.page.locator(DONE).wait_for()
     answer = one.page.locator(".mb-answer").inner_text()
@@ -84,7 +76,7 @@ def test_an_answer_outlives_a_reload_and_its_citation_opens_the_quoted_words(tab
 
 def test_what_the_notes_do_not_hold_is_refused_and_the_nearest_entries_are_named(tab):
     one = tab()
-    _ask(one, OUTSIDE, "RCG")
+    one.ask(OUTSIDE, "RCG")
 
     one.page.locator(".mb-refusal").wait_for()
     one.page.get_by_text("最接近的条目").first.wait_for()
@@ -94,7 +86,7 @@ def test_what_the_notes_do_not_hold_is_refused_and_the_nearest_entries_are_named
 
 def test_stop_ends_a_long_answer_and_frees_the_engine_for_the_next_question(tab):
     one = tab()
-    _ask(one, LONG, "ROG")
+    one.ask(LONG, "ROG")
     one.page.wait_for_function("/。./s.test(document.querySelector('.mb-draft')?.innerText)")
 
     started = time.monotonic()
@@ -102,7 +94,7 @@ def test_stop_ends_a_long_answer_and_frees_the_engine_for_the_next_question(tab)
     one.button("再问一次").wait_for()
     assert time.monotonic() - started < SOON_SECONDS
     assert one.page.locator(".mb-answer .mb-sentence").count() > 0, "what was written is lost"
-    _ask(one, "ROG是什么？", "ROG")
+    one.ask("ROG是什么？", "ROG")
     one.page.locator(".st-key-mb-last .mb-draft").wait_for()
     assert time.monotonic() - started < 2 * SOON_SECONDS
 
@@ -113,9 +105,9 @@ def test_stop_ends_a_long_answer_and_frees_the_engine_for_the_next_question(tab)
 
 def test_two_tabs_are_answered_one_after_the_other_each_in_its_own_chat(tab):
     first, second = tab(), tab()
-    _ask(first, LONG, "ROG")
+    first.ask(LONG, "ROG")
     _grows(first)
-    _ask(second, QUESTION, "RAG")
+    second.ask(QUESTION, "RAG")
     second.page.get_by_text("排队，前面还有 1 个问题").first.wait_for()
 
     second.page.locator(DONE).wait_for()
