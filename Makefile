@@ -56,8 +56,8 @@ ask: ingest ## answer Q in the terminal, with citations
 chat: ingest ## open the chat page on http://localhost:8501
 	@$(MINGBAI) chat --index '$(INDEX)'
 
-test: test-models ## run all tests but those in a browser
-	@$(BIN)/python -m pytest --ignore=tests/browser
+test: test-models ## run all tests but those in a browser, two files at a time
+	@$(BIN)/python -m pytest --ignore=tests/browser --numprocesses=2 --dist=loadfile
 
 test-browser: test-models ## install Chromium and Playwright where they are missing, then test the pages in it
 	@command -v chromium >/dev/null || { echo 'Chromium is missing; installing it.'; apt-get update -qq && apt-get install -y --no-install-recommends chromium fonts-wqy-microhei || { echo 'Install Chromium by hand (Debian: apt-get install chromium).'; exit 1; }; }
