@@ -13,6 +13,7 @@ from enum import StrEnum
 from rag.errors import EngineError, GenerationCancelledError, MingbaiError, UsageError
 from rag.protocols import Generation, GenerationRequest, GenerationStream, Generator
 from rag.types import Message
+from rag.wrapped import WrappedGenerator
 
 MAX_STEPS = 64
 MAX_SECONDS = 3600.0
@@ -96,7 +97,7 @@ class Result:
         return asdict(self)
 
 
-class Meter:
+class Meter(WrappedGenerator):
     """A Generator that counts, limits, traces and cancels. It belongs to one run; the generator stays the caller's.
 
     Args:
@@ -114,28 +115,13 @@ class Meter:
         cancel: threading.Event | None = None,
         progress: Progress | None = None,
     ) -> None:
-        self._generator = generator
+        super().__init__(generator)
         self._limits = limits
         self._cancel = cancel or threading.Event()
         self._progress = progress
         self._started = self._last = time.perf_counter()
         self._calls = self._prompt = self._completion = 0
         self.steps: list[Step] = []
-
-    @property
-    def model_id(self) -> str:
-        """What the trace calls the model."""
-        return self._generator.model_id
-
-    @property
-    def model_hash(self) -> str:
-        """The hash of the model's weights."""
-        return self._generator.model_hash
-
-    @property
-    def context_size(self) -> int:
-        """Tokens that prompt and answer may use together."""
-        return self._generator.context_size
 
     @property
     def cost(self) -> Cost:
@@ -146,10 +132,6 @@ class Meter:
     def cancelled(self) -> threading.Event:
         """Set to cancel the run; agents that work for it are given the same one."""
         return self._cancel
-
-    def count_tokens(self, text: str) -> int:
-        """The number of tokens of a plain text."""
-        return self._generator.count_tokens(text)
 
     def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> GenerationStream:
         """Generate within what is left; ``max_tokens`` is cut to it. ``cancel`` stops this call as well as the run.
@@ -163,12 +145,12 @@ class Meter:
         if left < 1:
             raise LimitError(f"the limit of {self._limits.tokens} generated tokens was reached")
         allowed = replace(request, max_tokens=min(request.max_tokens, left))
-        return _MeteredStream(self, self._generator.generate(allowed, self._cancel), cancel)
+        return _MeteredStream(self, self.inner.generate(allowed, self._cancel), cancel)
 
     def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
         """Probabilities of the options, as ``Generator.choose``; counted as one call. Raises as ``generate``."""
         self.count_call()
-        return self._generator.choose(messages, options)
+        return self.inner.choose(messages, options)
 
     def write(self, name: str, request: GenerationRequest) -> Generation:
         """Generate to the end and record it as a step called ``name``. Raises as ``generate``."""
@@ -178,9 +160,6 @@ class Meter:
         made = stream.result
         self.record(name, made.text, finish=made.finish, tokens=made.completion_tokens, seed=request.seed)
         return made
-
-    def close(self) -> None:
-        """Nothing: the generator belongs to the caller."""
 
     def record(self, name: str, text: str = "", **notes: object) -> None:
         """Add a step to the trace and tell the listener."""

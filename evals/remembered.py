@@ -15,37 +15,19 @@ from pathlib import Path
 
 from rag.protocols import Generation, GenerationRequest, GenerationStream, Generator
 from rag.types import Message
+from rag.wrapped import WrappedGenerator
 
 
-class RememberedGenerator:
+class RememberedGenerator(WrappedGenerator):
     """Asks ``generator`` only what the file does not hold yet."""
 
     def __init__(self, generator: Generator, path: Path) -> None:
-        self._generator = generator
+        super().__init__(generator)
         self._path = path
         self._lock = threading.Lock()
         self._known: dict[str, object] = {}
         lines = path.read_text(encoding="utf-8").split("\n")[:-1] if path.exists() else []
         self._known.update((row["key"], row["reply"]) for row in map(json.loads, lines))
-
-    @property
-    def model_id(self) -> str:
-        """As the generator inside."""
-        return self._generator.model_id
-
-    @property
-    def model_hash(self) -> str:
-        """As the generator inside."""
-        return self._generator.model_hash
-
-    @property
-    def context_size(self) -> int:
-        """As the generator inside."""
-        return self._generator.context_size
-
-    def count_tokens(self, text: str) -> int:
-        """As the generator inside."""
-        return self._generator.count_tokens(text)
 
     def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> GenerationStream:
         """A remembered reply comes as one piece."""
@@ -53,7 +35,7 @@ class RememberedGenerator:
         known = self._known.get(key)
         if isinstance(known, dict):
             return Replay(Generation(**known))
-        stream = self._generator.generate(request, cancel)
+        stream = self.inner.generate(request, cancel)
         for _ in stream:
             pass
         if stream.result.finish != "cancelled":
@@ -66,13 +48,13 @@ class RememberedGenerator:
         known = self._known.get(key)
         if isinstance(known, list):
             return [float(probability) for probability in known]
-        probabilities = self._generator.choose(messages, options)
+        probabilities = self.inner.choose(messages, options)
         self._keep(key, probabilities)
         return probabilities
 
     def close(self) -> None:
         """Close the generator inside."""
-        self._generator.close()
+        self.inner.close()
 
     def _key(self, kind: str, request: object) -> str:
         text = json.dumps([self.model_hash, kind, request], ensure_ascii=False, sort_keys=True)

@@ -10,10 +10,10 @@ from agents.prompts.patches import diff
 from agents.prompts.session import Candidate, Session
 from agents.prompts.types import Example, Finding, Optimization, examples_from
 from agents.run import Cost, Limits, Meter, Progress, Step
-from rag.errors import MingbaiError, UsageError
-from rag.protocols import Generation, GenerationRequest, GenerationStream, Generator
+from rag.errors import UsageError
+from rag.protocols import Generator
 from rag.settings import Settings
-from rag.types import Message
+from rag.wrapped import WrappedGenerator
 
 LIMITS = Limits(steps=48, tokens=2400, seconds=110.0)
 """Enough for eight judged pairs and a few examples written anew; a run must end within two minutes on two cores."""
@@ -133,42 +133,19 @@ def _refuse() -> Generator:
     raise UsageError("This run is without a model.")
 
 
-class _LateGenerator:
+class _LateGenerator(WrappedGenerator):
     """A Generator that is made when it is first asked: a prompt that rules can judge needs no model."""
 
     def __init__(self, make: Callable[[], Generator]) -> None:
         self._make = make
         self._made: Generator | None = None
 
-    def _inner(self) -> Generator:
+    @property
+    def inner(self) -> Generator:
         if self._made is None:
             self._made = self._make()
         return self._made
 
-    @property
-    def model_id(self) -> str:
-        return self._inner().model_id
-
-    @property
-    def model_hash(self) -> str:
-        return self._inner().model_hash
-
-    @property
-    def context_size(self) -> int:
-        return self._inner().context_size
-
-    def count_tokens(self, text: str) -> int:
-        return self._inner().count_tokens(text)
-
-    def generate(self, request: GenerationRequest, cancel: threading.Event | None = None) -> GenerationStream:
-        return self._inner().generate(request, cancel)
-
-    def choose(self, messages: Sequence[Message], options: Sequence[str]) -> list[float]:
-        return self._inner().choose(messages, options)
-
     def close(self) -> None:
         if self._made is not None:
             self._made.close()
-
-
-__all__ = ["Generation", "MingbaiError", "optimize_prompt"]

@@ -25,6 +25,9 @@ INDEX = Path(".mingbai/agents-index")
 # The longest prompts of these measurements, with what may be written: tools and several hops.
 TOKENS_A_JOB = 2048
 
+CasesOption = Annotated[Path, typer.Option("--cases", help="Questions, one JSON object a line.")]
+NotesOption = Annotated[Path, typer.Option("--notes", help="The notes that they are about.")]
+IndexOption = Annotated[Path, typer.Option("--index", help="Where the index of these notes is kept.")]
 Limit = Annotated[int | None, typer.Option("--limit", min=1, help="Only the first so many cases.")]
 Seconds = Annotated[float, typer.Option("--seconds", min=0, help="Stop after so many; the same command goes on.")]
 Out = Annotated[Path | None, typer.Option("--out", help="The run file.")]
@@ -97,9 +100,9 @@ def tools(
 
 @app.command()
 def hop(  # noqa: PLR0913 - one parameter per option
-    cases: Annotated[Path, typer.Option("--cases", help="Questions, one JSON object a line.")] = CASES,
-    notes: Annotated[Path, typer.Option("--notes", help="The notes that they are about.")] = NOTES,
-    index: Annotated[Path, typer.Option("--index", help="Where the index of these notes is kept.")] = INDEX / "hop",
+    cases: CasesOption = CASES,
+    notes: NotesOption = NOTES,
+    index: IndexOption = INDEX / "hop",
     *,
     limit: Limit = None,
     seconds: Seconds = 1e9,
@@ -117,6 +120,47 @@ def hop(  # noqa: PLR0913 - one parameter per option
     with _models(notes, index, remember=remember, jobs=jobs) as models:
         fill(log, hops.tasks(located, models.notebook), seconds=seconds, show=_show, jobs=jobs)
     _print(hops.tables(located, log))
+
+
+@app.command()
+def tune(  # noqa: PLR0913 - one parameter per option
+    cases: CasesOption = CASES,
+    notes: NotesOption = NOTES,
+    index: IndexOption = INDEX / "hop",
+    *,
+    language: Annotated[str, typer.Option(help="Of the prompt and of the questions: zh or en.")] = "zh",
+    limit: Limit = None,
+    calls: Annotated[int, typer.Option("--calls", min=1, help="Answers that the search and its test may cost.")] = 120,
+    seconds: Seconds = 1e9,
+    seed: Annotated[int, typer.Option(help="Of the split, the minibatches and the rewrites.")] = 0,
+    remember: Remember = None,
+) -> None:
+    """Improve the RCG prompt by its own metric, and say what the best version gains on held-out questions."""
+    from agents import optimize
+    from agents.tune import Budget
+    from evals.agents import tune as measured
+    from evals.cases import load_cases
+    from rag.notebook import Notebook
+    from rag.text import detect_language
+
+    chosen = [case for case in load_cases(cases) if detect_language(case.question) == language][:limit]
+    with _models(notes, index, remember=remember) as models:
+        opened = models.notebook()
+        prompted = measured.Prompted(opened.generator, language)
+        metric = measured.RcgMetric(
+            Notebook(index, opened.settings, generator=prompted, embedder=opened.embedder), prompted, language
+        )
+        tuned = optimize(
+            measured.system_prompt(language),
+            chosen,
+            metric,
+            Budget(metric_calls=calls, seconds=seconds),
+            generator=opened.generator,
+            seed=seed,
+            progress=lambda step: _show(f"{step.name}: {step.text}"),
+        )
+    _print(measured.tables(tuned))
+    typer.echo(f"```\n{tuned.program.prompt}\n```")
 
 
 class Models:
