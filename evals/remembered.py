@@ -13,7 +13,8 @@ from dataclasses import asdict
 from hashlib import sha256
 from pathlib import Path
 
-from rag.protocols import Generation, GenerationRequest, GenerationStream, Generator
+from rag.errors import EngineError
+from rag.protocols import Generation, GenerationRequest, GenerationStream, Generator, Scorer, TokenScore
 from rag.types import Message
 from rag.wrapped import WrappedGenerator
 
@@ -51,6 +52,22 @@ class RememberedGenerator(WrappedGenerator):
         probabilities = self.inner.choose(messages, options)
         self._keep(key, probabilities)
         return probabilities
+
+    def score(self, messages: Sequence[Message], continuation: str) -> list[TokenScore]:
+        """As the generator inside, asked once.
+
+        Raises:
+            EngineError: the generator inside cannot tell how likely a text is.
+        """
+        if not isinstance(self.inner, Scorer):
+            raise EngineError(f"{self.model_id} cannot tell how likely a text is. Use a model on this machine.")
+        key = self._key("score", [[asdict(message) for message in messages], continuation])
+        known = self._known.get(key)
+        if isinstance(known, list):
+            return [TokenScore(bytes.fromhex(piece), float(score)) for piece, score in known]
+        scores = self.inner.score(messages, continuation)
+        self._keep(key, [[one.piece.hex(), one.log_probability] for one in scores])
+        return scores
 
     def close(self) -> None:
         """Close the generator inside."""

@@ -84,9 +84,9 @@ def make_reranker(settings: Settings, generator: Callable[[], Generator]) -> Rer
         ModelMissingError, ModelHashError: its files are not there or not the allowed ones.
     """
     if settings.models.reranker == BY_GENERATOR:
-        from rag.graded import GradedReranker
+        from rag.query_likelihood import QueryLikelihoodReranker
 
-        return GradedReranker(generator)
+        return QueryLikelihoodReranker(generator)
     if not settings.models.reranker:
         return None
     from rag.reranker import CrossEncoderReranker

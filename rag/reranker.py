@@ -1,7 +1,7 @@
 """Cross-encoder reranking: question and passage are read together (Nogueira and Cho, 2019)."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,10 +59,14 @@ class CrossEncoderReranker:
 
 def reorder(passages: Sequence[Passage], scores: Sequence[float]) -> list[Passage]:
     """Passages by falling score, equal ones in the order given, with rank, score and RERANK leg rewritten."""
-    order = sorted(range(len(passages)), key=lambda i: -scores[i])
+    return placed(sorted(zip(passages, scores, strict=True), key=lambda scored: -scored[1]))
+
+
+def placed(scored: Iterable[tuple[Passage, float]]) -> list[Passage]:
+    """Passages in the order given, with rank, score and RERANK leg rewritten."""
     return [
-        replace(passages[i], rank=rank, score=scores[i], found_by={**passages[i].found_by, Leg.RERANK: rank})
-        for rank, i in enumerate(order, 1)
+        replace(passage, rank=rank, score=score, found_by={**passage.found_by, Leg.RERANK: rank})
+        for rank, (passage, score) in enumerate(scored, 1)
     ]
 
 

@@ -32,7 +32,7 @@ class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-# As ``models.reranker``: the generator itself judges the passages (rag.graded).
+# As ``models.reranker``: the generator itself judges the passages (rag.query_likelihood).
 BY_GENERATOR = "generator"
 
 
