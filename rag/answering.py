@@ -75,6 +75,7 @@ class Answering:
         history: Sequence[tuple[str, str]] = (),
     ) -> None:
         self.question = question
+        self._asked = book.asked or question
         self.mode = mode
         self.passages = tuple(passages)
         self.generator = generator
@@ -108,7 +109,7 @@ class Answering:
         yield from self._keep()
 
     def _keep(self) -> Iterator[Event]:
-        for text in draft_sentences(self._draft, self.question):
+        for text in draft_sentences(self._draft, self._asked):
             yield from map(Checked, self._check(text))
 
     def _only_from_notes(self) -> Iterator[Event]:
@@ -121,7 +122,7 @@ class Answering:
         if not self._may_show():
             return
         yield Stage("check", {"passages": len(self.passages)})
-        for text in draft_sentences(self._draft, self.question):
+        for text in draft_sentences(self._draft, self._asked):
             self._check(text)
         self._quote()
         if self.book.sentences:
@@ -163,8 +164,8 @@ class Answering:
         """Whether the notes hold the answer, now that there is one to hold against them."""
         started = time.perf_counter()
         verified = self._verified()
-        verdicts = [self._verdict(text) for text in draft_sentences(self._draft, self.question)]
-        found = signals(self.question, self._draft, self.passages, verdicts, verified)
+        verdicts = [self._verdict(text) for text in draft_sentences(self._draft, self._asked)]
+        found = signals(self._asked, self._draft, self.passages, verdicts, verified)
         held = probability(found)
         threshold = self.settings.generation.answer_threshold
         self.book.time("judge", started, **found.values(), held=round(held, 4), threshold=threshold)
@@ -175,7 +176,7 @@ class Answering:
         if not self._draft.strip():
             return 0.0
         self._stop_if_cancelled()
-        values = {"passages": self._rendered, "question": self.question, "answer": defuse(self._draft)}
+        values = {"passages": self._rendered, "question": self._asked, "answer": defuse(self._draft)}
         messages = fill(self.mode, self.language, values, Tail.VERIFY)
         return self.generator.choose(messages, phrases.YES_NO[self.language])[0]
 
@@ -192,11 +193,11 @@ class Answering:
 
     def _quote(self) -> None:
         """Put the notes' own words beside the model's."""
-        candidates = quotes(self.question, self.passages)
+        candidates = quotes(self._asked, self.passages)
         first = [quote for cited in self._replaced.values() for quote in around(cited, candidates, self.passages)]
         said = "\n".join((*self._replaced, *(sentence.text for sentence in self.book.sentences)))
         found = unsaid(
-            [*first, *worth_quoting(candidates, said, self.question)],
+            [*first, *worth_quoting(candidates, said, self._asked)],
             self.book.sentences,
             self.settings.generation.quotes,
         )
@@ -205,7 +206,7 @@ class Answering:
     def _write(self) -> Iterator[Event]:
         started = time.perf_counter()
         generation = self.settings.generation
-        values = {"passages": self._rendered, "question": self.question}
+        values = {"passages": self._rendered, "question": self._asked}
         stream = self.generator.generate(
             GenerationRequest(
                 messages=fill(self.mode, self.language, values, history=self._history),
@@ -233,6 +234,8 @@ class Answering:
             self.book.notices.append(phrases.CUT[self.language][result.finish])
         self._draft = result.text
         told = {"history": self._history} if self._history else {}
+        if self._asked != self.question:
+            told["asked"] = self._asked
         self.book.time("write", started, finish=result.finish, text=result.text, **told)
 
     def _check(self, text: str) -> list[Sentence]:
@@ -275,7 +278,7 @@ class Answering:
         """Whether the evidence supports a sentence: judged once, for the gate and for what is shown."""
         if text not in self._verdicts:
             self._verdicts[text] = judge_sentence(
-                text, self._evidence, question=self.question, translate=self._translated
+                text, self._evidence, question=self._asked, translate=self._translated
             )
         return self._verdicts[text]
 

@@ -8,8 +8,12 @@ from rag.types import Sentence, Span
 
 @dataclass(slots=True)
 class Draftbook:
-    """What was gathered so far while one question is answered."""
+    """What was gathered so far while one question is answered.
 
+    ``asked`` is the question as the model gets it, where that says more than the question as it was asked.
+    """
+
+    asked: str = ""
     sentences: list[Sentence] = field(default_factory=list)
     spans: list[Span] = field(default_factory=list)
     notices: list[str] = field(default_factory=list)

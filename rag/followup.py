@@ -3,6 +3,8 @@
 import re
 from collections.abc import Callable, Sequence
 
+from rag.text import detect_language
+
 # Words that point back: a question with one of them needs its predecessor.
 _POINTS_BACK = re.compile(
     r"它|他们|她|这个|那个|这种|那种|这些|那些|前者|后者|上面|刚才|其中|\b(?:it|its|they|them|this|that|these|those|former|latter)\b",
@@ -11,6 +13,8 @@ _POINTS_BACK = re.compile(
 _OPENS_LIKE_FOLLOW_UP = re.compile(
     r"^\s*(?:那|那么|还有|然后|为什么呢|怎么做|and\b|what about|how about|why\?)", re.IGNORECASE
 )
+_LATIN = re.compile(r"[A-Za-z][\w.+-]*\w", re.ASCII)
+_ABOUT = {"zh": "{}（问的是：{}）", "en": "{} (This is about: {})"}
 # Shorter questions rarely name their subject.
 SHORT_QUESTION_CHARS = 6
 
@@ -43,3 +47,13 @@ def _points_back(text: str, is_named: Callable[[str], bool]) -> bool:
     if _POINTS_BACK.search(text) or _OPENS_LIKE_FOLLOW_UP.match(text):
         return True
     return len(text) <= SHORT_QUESTION_CHARS and not is_named(text)
+
+
+def foreign_words(text: str) -> list[str]:
+    """Latin words of a Chinese text: mostly names ("GPT-2"). None of an English one, where every word is Latin."""
+    return _LATIN.findall(text) if detect_language(text) == "zh" else []
+
+
+def about(question: str, names: Sequence[str]) -> str:
+    """The question with what it points back to, as the model is asked; ``question`` itself where nothing was named."""
+    return _ABOUT[detect_language(question)].format(question.strip(), "、".join(names)) if names else question

@@ -11,7 +11,7 @@ from rag.answering import Answering, AnswerStream
 from rag.contradictions import Contradiction, Report, contradictions
 from rag.draftbook import Draftbook
 from rag.errors import EngineError, QuestionError
-from rag.followup import standalone
+from rag.followup import about, foreign_words, standalone
 from rag.index import Index, open_index
 from rag.pack import pack
 from rag.prompting import fill, prompt_hash, reading_order, render_passage, render_passages
@@ -25,6 +25,8 @@ from rag.types import Answer, Chunk, Entry, Leg, Mode, Passage, Span, Support
 MAX_QUESTION_CHARS = 4000
 # Of earlier turns in a prompt; leaves most of a context of 4,096 tokens to the answer.
 TOLD_TOKENS = 600
+# So many names of the questions before a follow-up are put into it.
+MAX_NAMED = 2
 
 LegName = Literal["term", "dense", "lexical", "hybrid"]
 ModeName = Literal["rog", "rag", "rcg"]
@@ -116,6 +118,7 @@ class Notebook:
         query = standalone(question, history, self._is_named)
         passages = self._retrieval().search(query, self.settings.retrieval.k, leg=Leg.HYBRID)
         book.time("search", started, query=query, found=tuple(p.chunk_id for p in passages))
+        book.asked = about(question, self._named_before(query, question))
         return self._answer(question, Mode(mode), passages, book)
 
     def answer_from(self, question: str, passages: Sequence[str | Passage], mode: ModeName = "rcg") -> Answer:
@@ -235,6 +238,17 @@ class Notebook:
                 question, mode, packed, generator=self.generator, settings=self.settings, book=book, history=history
             )
         )
+
+    def _named_before(self, query: str, question: str) -> list[str]:
+        """What the questions before a follow-up name and itself does not: rare entries, then words like "GPT-2"."""
+        if query == question:
+            return []
+        known = [query[hit.start : hit.end] for hit in self.index.terms.lookup(query) if hit.exact]
+        named: list[str] = []
+        for name in (*known, *foreign_words(query)):
+            if name not in question and not any(name in other for other in named):
+                named.append(name)
+        return sorted(named[:MAX_NAMED], key=query.index)
 
     def _is_named(self, text: str) -> bool:
         return any(hit.exact for hit in self.index.terms.lookup(text))

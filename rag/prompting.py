@@ -82,9 +82,10 @@ def sent(answer: Answer) -> tuple[Message, ...] | None:
         return None
     if answer.mode is Mode.RCG and not answer.passages:
         return ()
-    values = {"passages": render_passages(answer.passages), "question": answer.question}
-    told = next((span.notes.get("history", ()) for span in answer.trace if span.name == "write"), ())
-    return fill(answer.mode, language, values, history=cast("Sequence[tuple[str, str]]", told))
+    notes = next((span.notes for span in answer.trace if span.name == "write"), {})
+    asked = str(notes.get("asked", answer.question))
+    values = {"passages": render_passages(answer.passages), "question": asked}
+    return fill(answer.mode, language, values, history=cast("Sequence[tuple[str, str]]", notes.get("history", ())))
 
 
 def translation(sentence: str, terms: Sequence[str]) -> tuple[Message, ...]:

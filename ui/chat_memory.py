@@ -28,7 +28,7 @@ class ChatMemory:
     def recall(self, question: str, mode: Mode, turns: Sequence[Turn], notebook: "Notebook") -> Pairs:
         """The (question, answer) pairs that a question needs, oldest first; only finished answers count.
 
-        With notes, earlier questions only steer the search, and a question that points back means the newest of them.
+        With notes, earlier questions only say what a question points back to, and it means the newest of them.
         Without notes the model is told what the policy recalls: the last turns if the question goes on, then related
         ones.
         """

@@ -117,6 +117,29 @@ def test_a_follow_up_is_searched_with_its_predecessor(notebook):
     assert search.notes["query"] == "云杉网络是什么？ 它有几层？"
 
 
+@pytest.mark.parametrize("mode", ["rcg", "rag"])
+@pytest.mark.parametrize(
+    ("question", "earlier", "asked"),
+    [
+        ("它有几层？", ["云杉网络是什么？"], "它有几层？（问的是：云杉网络）"),
+        ("那它呢？", ["云杉网络是什么？", "它和水杉池化一起用吗？"], "那它呢？（问的是：云杉网络、水杉池化）"),
+        ("它和水杉池化一起用吗？", ["云杉网络是什么？"], "它和水杉池化一起用吗？（问的是：云杉网络）"),
+        ("How many layers does it have?", ["什么是 SN？"], "How many layers does it have? (This is about: SN)"),
+        ("它和GPT-3有什么区别？", ["GPT-2是什么？"], "它和GPT-3有什么区别？（问的是：GPT-2）"),
+        ("它有几层？", ["今天天气好吗？"], "它有几层？"),
+        ("Is it so?", ["Is the weather good?"], "Is it so?"),
+        ("云杉网络有几层？", ["水杉池化是什么？"], "云杉网络有几层？"),
+    ],
+)
+def test_the_model_is_told_what_a_follow_up_points_back_to(notebook, mode, question, earlier, asked):
+    answer = notebook.ask(question, mode, [(one, "是的。") for one in earlier])
+    assert answer.question == question
+    prompts = notebook._generator.prompts
+    assert prompts
+    assert all(f"问题：{asked}\n" in prompt or f"Question: {asked}\n" in prompt for prompt in prompts)
+    assert prompts[0] == "\n".join(message.text for message in sent(answer))
+
+
 @pytest.mark.parametrize(
     ("question", "points_back"),
     [("它有几层？", True), ("那呢", True), ("How many layers does it have?", True), ("雪松损失的温度是多少？", False)],
