@@ -233,7 +233,7 @@ class Answering:
         if result.finish in ("length", "repetition"):
             self.book.notices.append(phrases.CUT[self.language][result.finish])
         self._draft = result.text
-        told = {"history": self._history} if self._history else {}
+        told: dict[str, object] = {"history": self._history} if self._history else {}
         if self._asked != self.question:
             told["asked"] = self._asked
         self.book.time("write", started, finish=result.finish, text=result.text, **told)

@@ -105,7 +105,7 @@ class Notebook:
             question: as in ``search``.
             mode: "rcg" shows only what the notes support, "rag" mixes and marks, "rog" does not search.
             history: earlier (question, answer) pairs, oldest first, for follow-up questions. In "rog" the model is
-                told the newest of them, up to TOLD_TOKENS; in the others they only steer the search.
+                told the newest of them, up to TOLD_TOKENS; in the others they only say what a question points back to.
 
         Raises:
             QuestionError: as in ``search``.
