@@ -31,7 +31,7 @@ BOTH = pytest.mark.parametrize("settings", [SETTINGS, SETTINGS.model_copy(update
 
 def ask_of(number: int) -> GenerationRequest:
     """One of a few questions: some share a beginning, some are drawn with a seed."""
-    text = f"Notes about {number % 3}: " + "it grows and grows. " * (2 + number) + f"Question {number}?"
+    text = f"Notes about {number % 3}: " + "leaves fall in autumn. " * (2 + number) + f"Question {number}?"
     sampled = {"temperature": 0.8, "top_p": 0.9, "seed": number} if number % 2 else {}
     return GenerationRequest((Message(Role.USER, text),), max_tokens=6, **sampled)
 
@@ -42,7 +42,8 @@ def expected(path) -> list[str]:
     for number in range(QUESTIONS):
         with LlamaEngine(path, model_id="m", model_hash="h", settings=SETTINGS) as engine:
             answers.append("".join(engine.generate(ask_of(number))))
-    assert len(set(answers)) == QUESTIONS
+    # An empty answer would be the right one of two questions as soon as rounding ends another at once.
+    assert all(answers) and len(set(answers)) == QUESTIONS
     return answers
 
 
