@@ -33,33 +33,6 @@ _TRANSLATED_TOKENS = 160
 _CANCELLED = "The answer was cancelled. Ask again when you like."
 
 
-class AnswerStream:
-    """The events of one answer. Iterate to the end, then read ``result``; ``cancel`` ends it early.
-
-    Raises (while iterating):
-        PromptTooLongError: not even the best passage fits the context.
-        EngineError: the generator failed or was cancelled.
-    """
-
-    def __init__(self, answering: "Answering") -> None:
-        self._answering = answering
-        self._events = answering.events()
-
-    def __iter__(self) -> Iterator[Event]:
-        return self._events
-
-    @property
-    def result(self) -> Answer:
-        """The finished answer; the rest of the stream is read first."""
-        for _ in self._events:
-            pass
-        return self._answering.answer()
-
-    def cancel(self) -> None:
-        """Stop generating. Idempotent; may be called from another thread."""
-        self._answering.cancelled.set()
-
-
 class Answering:
     """One question on its way to an answer."""
 
@@ -72,7 +45,7 @@ class Answering:
         generator: Generator,
         settings: Settings,
         book: Draftbook,
-        history: Sequence[tuple[str, str]] = (),
+        cancelled: threading.Event,
     ) -> None:
         self.question = question
         self._asked = book.asked or question
@@ -81,8 +54,7 @@ class Answering:
         self.generator = generator
         self.settings = settings
         self.book = book
-        self._history = tuple(history)
-        self.cancelled = threading.Event()
+        self.cancelled = cancelled
         self.language = detect_language(question)
         self.state = State.ANSWERED
         self._draft = ""
@@ -175,7 +147,7 @@ class Answering:
         """The model's probability that the draft is backed by the passages and answers the question."""
         if not self._draft.strip():
             return 0.0
-        self._stop_if_cancelled()
+        stop_if(self.cancelled)
         values = {"passages": self._rendered, "question": self._asked, "answer": defuse(self._draft)}
         messages = fill(self.mode, self.language, values, Tail.VERIFY)
         return self.generator.choose(messages, phrases.YES_NO[self.language])[0]
@@ -184,12 +156,8 @@ class Answering:
         """A sentence in the language of the notes, the terms left as they are."""
         request = GenerationRequest(translation(sentence, terms), max_tokens=_TRANSLATED_TOKENS)
         translated = "".join(self.generator.generate(request, self.cancelled))
-        self._stop_if_cancelled()
+        stop_if(self.cancelled)
         return translated
-
-    def _stop_if_cancelled(self) -> None:
-        if self.cancelled.is_set():
-            raise GenerationCancelledError(_CANCELLED)
 
     def _quote(self) -> None:
         """Put the notes' own words beside the model's."""
@@ -209,7 +177,7 @@ class Answering:
         values = {"passages": self._rendered, "question": self._asked}
         stream = self.generator.generate(
             GenerationRequest(
-                messages=fill(self.mode, self.language, values, history=self._history),
+                messages=fill(self.mode, self.language, values, history=self.book.told),
                 max_tokens=generation.max_tokens,
                 temperature=generation.temperature,
                 top_p=generation.top_p,
@@ -233,7 +201,7 @@ class Answering:
         if result.finish in ("length", "repetition"):
             self.book.notices.append(phrases.CUT[self.language][result.finish])
         self._draft = result.text
-        told: dict[str, object] = {"history": self._history} if self._history else {}
+        told: dict[str, object] = {"history": tuple(self.book.told)} if self.book.told else {}
         if self._asked != self.question:
             told["asked"] = self._asked
         self.book.time("write", started, finish=result.finish, text=result.text, **told)
@@ -294,3 +262,9 @@ class Answering:
             )
         )
         return verdict
+
+
+def stop_if(cancelled: threading.Event) -> None:
+    """Raise GenerationCancelledError when the event is set."""
+    if cancelled.is_set():
+        raise GenerationCancelledError(_CANCELLED)

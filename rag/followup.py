@@ -17,10 +17,10 @@ _LATIN = re.compile(r"[A-Za-z][\w.+-]*\w", re.ASCII)
 _ABOUT = {"zh": "{}（问的是：{}）", "en": "{} (This is about: {})"}
 # Shorter questions rarely name their subject.
 SHORT_QUESTION_CHARS = 6
-
-
 # A chain of follow-ups is followed back so far.
 CHAIN = 3
+# So many names of the questions before a follow-up are put into it.
+MAX_NAMED = 2
 
 
 def standalone(
@@ -49,9 +49,23 @@ def _points_back(text: str, is_named: Callable[[str], bool]) -> bool:
     return len(text) <= SHORT_QUESTION_CHARS and not is_named(text)
 
 
-def foreign_words(text: str) -> list[str]:
-    """Latin words of a Chinese text: mostly names ("GPT-2"). None of an English one, where every word is Latin."""
-    return _LATIN.findall(text) if detect_language(text) == "zh" else []
+def named_before(query: str, question: str, known: Sequence[str]) -> list[str]:
+    """What the questions before a follow-up name and itself does not, as they come; at most MAX_NAMED.
+
+    Args:
+        query: what ``standalone`` made of the question.
+        question: what was asked now.
+        known: names in the query that the notes know, the most telling first. They come before words like "GPT-2".
+    """
+    if query == question:
+        return []
+    # Every word of an English text is Latin.
+    foreign = _LATIN.findall(query) if detect_language(query) == "zh" else []
+    named: list[str] = []
+    for name in (*known, *foreign):
+        if name not in question and not any(name in other for other in named):
+            named.append(name)
+    return sorted(named[:MAX_NAMED], key=query.index)
 
 
 def about(question: str, names: Sequence[str]) -> str:

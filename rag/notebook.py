@@ -3,15 +3,17 @@
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from rag import build, phrases
-from rag.answering import Answering, AnswerStream
+from rag.answer_stream import AnswerStream
+from rag.answering import Answering, stop_if
 from rag.contradictions import Contradiction, Report, contradictions
 from rag.draftbook import Draftbook
 from rag.errors import EngineError, QuestionError
-from rag.followup import about, foreign_words, standalone
+from rag.followup import about, named_before, standalone
 from rag.index import Index, open_index
 from rag.pack import pack
 from rag.prompting import fill, prompt_hash, reading_order, render_passage, render_passages
@@ -25,8 +27,6 @@ from rag.types import Answer, Chunk, Entry, Leg, Mode, Passage, Span, Support
 MAX_QUESTION_CHARS = 4000
 # Of earlier turns in a prompt; leaves most of a context of 4,096 tokens to the answer.
 TOLD_TOKENS = 600
-# So many names of the questions before a follow-up are put into it.
-MAX_NAMED = 2
 
 LegName = Literal["term", "dense", "lexical", "hybrid"]
 ModeName = Literal["rog", "rag", "rcg"]
@@ -111,15 +111,8 @@ class Notebook:
             QuestionError: as in ``search``.
         """
         check_question(question)
-        if Mode(mode) is Mode.ROG:
-            return self._answer(question, Mode.ROG, [], Draftbook(), self._told(history))
-        book = Draftbook()
-        started = time.perf_counter()
-        query = standalone(question, history, self._is_named)
-        passages = self._retrieval().search(query, self.settings.retrieval.k, leg=Leg.HYBRID)
-        book.time("search", started, query=query, found=tuple(p.chunk_id for p in passages))
-        book.asked = about(question, self._named_before(query, question))
-        return self._answer(question, Mode(mode), passages, book)
+        gather = partial(self._gather, question, Mode(mode), tuple(history))
+        return AnswerStream(gather, searches=Mode(mode) is not Mode.ROG)
 
     def answer_from(self, question: str, passages: Sequence[str | Passage], mode: ModeName = "rcg") -> Answer:
         """Answer from the caller's passages, without retrieval. Plain strings become passages of the file "given"."""
@@ -127,7 +120,9 @@ class Notebook:
         given = [p if isinstance(p, Passage) else _given(number, p) for number, p in enumerate(passages, 1)]
         if Mode(mode) is Mode.RCG:
             given = self._retrieval().focused(question, given)
-        return self._answer(question, Mode(mode), given, Draftbook()).result
+        return AnswerStream(
+            lambda cancelled: self._answering(question, Mode(mode), given, Draftbook(), cancelled), searches=False
+        ).result
 
     def provenance(
         self, answer: Answer, progress: Callable[[int, int], None] = lambda _done, _total: None
@@ -217,14 +212,27 @@ class Notebook:
             told.insert(0, pair)
         return told
 
-    def _answer(
+    def _gather(self, question: str, mode: Mode, history: Sequence[Turn], cancelled: threading.Event) -> Answering:
+        book = Draftbook()
+        if mode is Mode.ROG:
+            book.told = self._told(history)
+            return self._answering(question, mode, [], book, cancelled)
+        started = time.perf_counter()
+        query = standalone(question, history, lambda text: bool(self._names(text)))
+        check = partial(stop_if, cancelled)
+        passages = self._retrieval().search(query, self.settings.retrieval.k, leg=Leg.HYBRID, check=check)
+        book.time("search", started, query=query, found=tuple(p.chunk_id for p in passages))
+        book.asked = about(question, named_before(query, question, self._names(query)))
+        return self._answering(question, mode, passages, book, cancelled)
+
+    def _answering(
         self,
         question: str,
         mode: Mode,
         passages: Sequence[Passage],
         book: Draftbook,
-        history: Sequence[Turn] = (),
-    ) -> AnswerStream:
+        cancelled: threading.Event,
+    ) -> Answering:
         started = time.perf_counter()
         budget = self.settings.pack.budget_tokens
         packed, dropped = pack(passages, budget, self._cost)
@@ -233,25 +241,19 @@ class Notebook:
             book.spans.append(Span("pack", time.perf_counter() - started, notes))
         if dropped:
             book.notices.append(phrases.LEFT_OUT[detect_language(question)].format(count=len(dropped)))
-        return AnswerStream(
-            Answering(
-                question, mode, packed, generator=self.generator, settings=self.settings, book=book, history=history
-            )
+        return Answering(
+            question,
+            mode,
+            packed,
+            generator=self.generator,
+            settings=self.settings,
+            book=book,
+            cancelled=cancelled,
         )
 
-    def _named_before(self, query: str, question: str) -> list[str]:
-        """What the questions before a follow-up name and itself does not: rare entries, then words like "GPT-2"."""
-        if query == question:
-            return []
-        known = [query[hit.start : hit.end] for hit in self.index.terms.lookup(query) if hit.exact]
-        named: list[str] = []
-        for name in (*known, *foreign_words(query)):
-            if name not in question and not any(name in other for other in named):
-                named.append(name)
-        return sorted(named[:MAX_NAMED], key=query.index)
-
-    def _is_named(self, text: str) -> bool:
-        return any(hit.exact for hit in self.index.terms.lookup(text))
+    def _names(self, text: str) -> list[str]:
+        """What a text names of the notes, rarest first, as it is spelt there."""
+        return [text[hit.start : hit.end] for hit in self.index.terms.lookup(text) if hit.exact]
 
     def _cost(self, passage: Passage) -> int:
         return self.generator.count_tokens(render_passage(passage))

@@ -1,7 +1,7 @@
 """The seams of Mingbai. Each Protocol has one contract test that runs over all its implementations."""
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -60,8 +60,10 @@ class LexicalIndex(Protocol):
 class Reranker(Protocol):
     """Scores question and passage together."""
 
-    def rerank(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
-        """The same passages, best first, ranks and scores rewritten."""
+    def rerank(
+        self, question: str, passages: Sequence[Passage], check: Callable[[], None] = lambda: None
+    ) -> list[Passage]:
+        """The same passages, best first, ranks and scores rewritten. What ``check`` raises before a read ends it."""
 
 
 @dataclass(frozen=True, slots=True)

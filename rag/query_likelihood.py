@@ -33,8 +33,15 @@ class QueryLikelihoodReranker:
     def __init__(self, generator: Callable[[], Generator]) -> None:
         self._generator = generator
 
-    def rerank(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+    def rerank(
+        self, question: str, passages: Sequence[Passage], check: Callable[[], None] = lambda: None
+    ) -> list[Passage]:
         """The same passages: the first KEPT, the others up to DEPTH by likelihood, then the rest; scores fall.
+
+        Args:
+            question: what was asked.
+            passages: best first.
+            check: called before each passage is read; what it raises ends the work.
 
         Raises:
             EngineError: the model fails, or cannot tell how likely a text is (a remote endpoint).
@@ -42,7 +49,10 @@ class QueryLikelihoodReranker:
         kept, read, rest = passages[:KEPT], passages[KEPT:DEPTH], passages[DEPTH:]
         if len(read) < 2:
             return placed((passage, passage.score) for passage in passages)
-        likely = [self._likelihood(question, passage) for passage in read]
+        likely = []
+        for passage in read:
+            check()
+            likely.append(self._likelihood(question, passage))
         best, ceiling = max(likely), kept[-1].score
         order = sorted(range(len(read)), key=lambda place: -likely[place])
         return placed(

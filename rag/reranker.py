@@ -1,7 +1,7 @@
 """Cross-encoder reranking: question and passage are read together (Nogueira and Cho, 2019)."""
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,16 +36,20 @@ class CrossEncoderReranker:
         self._model: CrossEncoder | None = None
         self._lock = threading.Lock()
 
-    def rerank(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+    def rerank(
+        self, question: str, passages: Sequence[Passage], check: Callable[[], None] = lambda: None
+    ) -> list[Passage]:
         """The same passages, best first; scores are what the model gives, for bge rerankers in 0..1.
 
-        A passage is read with its breadcrumb: a section called "Notes" means little without it.
+        A passage is read with its breadcrumb: a section called "Notes" means little without it. All are read at once,
+        so ``check`` is called, and may raise, only before.
 
         Raises:
             ModelError: the files cannot be read, or the model is no reranker.
         """
         if not passages:
             return []
+        check()
         pairs = [(question, "\n".join([" > ".join(passage.path), passage.text]).strip()) for passage in passages]
         scores = self._loaded().predict(pairs, batch_size=BATCH, show_progress_bar=False)
         return reorder(passages, [float(score) for score in scores])

@@ -1,6 +1,6 @@
 """Search all legs, fuse what they found, and say of every passage who found it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -51,12 +51,14 @@ class Retrieval:
         self._settings = settings
         self._reranker = reranker
 
-    def search(self, query: str, k: int, *, leg: Leg = Leg.HYBRID) -> list[Passage]:
-        """The best ``k`` passages, best first; fewer when fewer match. Empty for k = 0."""
+    def search(
+        self, query: str, k: int, *, leg: Leg = Leg.HYBRID, check: Callable[[], None] = lambda: None
+    ) -> list[Passage]:
+        """The best ``k`` passages, best first; fewer when fewer match. Empty for k = 0. ``check`` is the reranker's."""
         if k == 0:
             return []
         if leg is Leg.HYBRID and self._reranker is not None:
-            return self._reranker.rerank(query, self._fused(query, max(k, DEPTH), leg))[:k]
+            return self._reranker.rerank(query, self._fused(query, max(k, DEPTH), leg), check)[:k]
         return self._fused(query, k, leg)
 
     def focused(self, question: str, passages: Sequence[Passage]) -> list[Passage]:

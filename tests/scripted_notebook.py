@@ -52,6 +52,7 @@ class ScriptedStream:
         self._notebook, self._question, self._mode = notebook, question, Mode(mode)
         self.question, self.mode = question, self._mode
         self._cancelled = threading.Event()
+        self._has_searched = False
         self._shown = []
         self._events = self._run()
         self.history = tuple(history)
@@ -69,6 +70,8 @@ class ScriptedStream:
     def result(self):
         for _ in self._events:
             pass
+        if not self._has_searched:
+            raise GenerationCancelledError("cancelled")
         refused = self._notebook.refuses and self._mode is Mode.RCG
         return Answer(
             question=self._question,
@@ -90,7 +93,13 @@ class ScriptedStream:
     def _run(self):
         if self._notebook.error is not None:
             raise self._notebook.error
+        if self._mode is not Mode.ROG:
+            yield Stage("search")
+        if self._cancelled.is_set():
+            raise GenerationCancelledError("cancelled")
+        self._has_searched = True
         if self._mode is Mode.RCG:
+            self._notebook.judging()
             yield Stage("judge", {"passages": 1})
             if self._notebook.refuses:
                 return
@@ -115,6 +124,8 @@ class ScriptedNotebook:
     def __init__(self):
         self.gate, self.drafted = threading.Event(), threading.Event()
         self.refuses = False
+        # Called when a search is done, before it is decided whether the notes hold an answer.
+        self.judging = lambda: None
         # A further sentence of the model's own, by mode.
         self.extra = {}
         self.notices = ()

@@ -4,18 +4,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
-from rag.errors import EngineError, MingbaiError
+from rag.errors import EngineError, GenerationCancelledError, MingbaiError
 from rag.text import split_sentences
 from rag.types import Answer, Checked, Draft, Event, Mode, Sentence, Stage, State
 from ui.audience import CONTENDED_SECONDS, RELOAD_SECONDS, Audience
 from ui.conversations import Status, Turn
 
 if TYPE_CHECKING:
-    from rag.answering import AnswerStream
+    from rag.answer_stream import AnswerStream
     from rag.notebook import Notebook
 
 LOAD = "load"
@@ -196,17 +196,23 @@ class Job:
             self._stream = stream
         if self._ends_early():
             stream.cancel()
+        answer = self._read(stream)
+        if not self._cancelled.is_set():
+            return Status.DONE, answer
+        # Stopped before it was decided whether the notes hold the answer, it is no refusal.
+        return Status.STOPPED, None if answer is None or answer.state is State.REFUSED else answer
+
+    def _read(self, stream: "AnswerStream") -> Answer | None:
+        """The answer, or what there is of it when it ended early; None when that was before it was begun."""
         try:
             for event in stream:
                 self._take(event)
         except MingbaiError:
             if not self._ends_early():
                 raise
-        answer = stream.result
-        if not self._cancelled.is_set():
-            return Status.DONE, answer
-        # Stopped before it was decided whether the notes hold the answer, it is no refusal.
-        return Status.STOPPED, None if answer.state is State.REFUSED else answer
+        with suppress(GenerationCancelledError):
+            return stream.result
+        return None
 
     def _ends_early(self) -> bool:
         return self._cancelled.is_set() or self._postponed.is_set()

@@ -129,7 +129,6 @@ def ask(notebook: "Notebook", question: str, mode: "ModeName", *, as_json: bool,
     language = detect_language(question)
     shown = False
     with err.status("", spinner="dots") as status:
-        status.update(_STAGES["search"])
         stream = notebook.stream(question, mode)
         try:
             for event in stream:

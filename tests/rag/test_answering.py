@@ -4,7 +4,8 @@ from dataclasses import replace
 import pytest
 from fakes import FakeGenerator, FakeStream
 
-from rag.answering import Answering, AnswerStream
+from rag.answer_stream import AnswerStream
+from rag.answering import Answering
 from rag.draftbook import Draftbook
 from rag.errors import GenerationCancelledError
 from rag.settings import GenerationSettings, Settings
@@ -24,9 +25,16 @@ def stream(reply, mode=Mode.RCG, question="云杉网络有几层？", yes=0.9, p
     generator = FakeGenerator(reply, yes=yes)
     passages = [passage()] if passages is None else passages
     settings = Settings(generation=GenerationSettings(quotes=quotes))
-    return AnswerStream(
-        Answering(question, mode, passages, generator=generator, settings=settings, book=Draftbook())
-    ), generator
+    return answers(question, mode, passages, generator, settings), generator
+
+
+def answers(question, mode, passages, generator, settings):
+    def gather(cancelled):
+        return Answering(
+            question, mode, passages, generator=generator, settings=settings, book=Draftbook(), cancelled=cancelled
+        )
+
+    return AnswerStream(gather, searches=False)
 
 
 def test_rcg_shows_supported_sentences_with_markers_and_removes_the_others():
@@ -143,8 +151,7 @@ class Bilingual(FakeGenerator):
 def ask_in_english(generator, mode=Mode.RAG):
     asked = "How many layers does the spruce network have?"
     settings = Settings(generation=GenerationSettings(quotes=0))
-    found = Answering(asked, mode, [passage()], generator=generator, settings=settings, book=Draftbook())
-    return AnswerStream(found).result
+    return answers(asked, mode, [passage()], generator, settings).result
 
 
 def test_an_english_sentence_is_judged_in_the_language_of_the_notes():

@@ -187,7 +187,7 @@ def test_the_fingerprint_names_everything_that_changes_answers(notebook):
 
 def test_a_reranker_decides_the_order_and_says_so(index, monkeypatch):
     class Backwards:
-        def rerank(self, question, passages):
+        def rerank(self, question, passages, check):
             turned = list(reversed(passages))
             return [
                 replace(p, rank=rank, score=-rank, found_by={**p.found_by, Leg.RERANK: rank})

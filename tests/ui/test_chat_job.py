@@ -141,13 +141,7 @@ def test_stop_cancels_the_stream_and_keeps_what_was_checked(make, store, noteboo
 
 def test_an_answer_that_was_stopped_before_it_was_decided_is_no_refusal(make, store, notebook):
     notebook.refuses = True
-    stream = notebook.stream
-
-    def cancelled(*arguments):
-        job.cancel()
-        return stream(*arguments)
-
-    notebook.stream = cancelled
+    notebook.judging = lambda: job.cancel()
     job = make(Mode.RCG)
     job.run()
 
@@ -172,7 +166,7 @@ def test_stop_while_the_models_load_never_asks_the_notebook(make, store, noteboo
     assert _stored(store, job).status is Status.STOPPED
 
 
-def test_stop_while_searching_stops_at_the_first_event(make, store, notebook):
+def test_stop_while_searching_leaves_no_answer(make, store, notebook):
     searching, found = threading.Event(), threading.Event()
     stream = notebook.stream
 
@@ -191,6 +185,7 @@ def test_stop_while_searching_stops_at_the_first_event(make, store, notebook):
     assert job.wait(SOON)
     assert notebook.streams[0].was_cancelled
     assert _stored(store, job).status is Status.STOPPED
+    assert _stored(store, job).answer is None
 
 
 @pytest.mark.parametrize(

@@ -89,8 +89,6 @@ async def ask(body: AskRequest, request: Request, serving: Shared) -> Response:
 def answer_events(serving: Serving, body: AskRequest, cancellation: Cancellation) -> Iterator[Event | Answer]:
     """The events of an answer that may be shown in its mode, then the answer."""
     history = [(turn.question, turn.answer) for turn in body.history]
-    if body.mode is not Mode.ROG:
-        yield Stage("search")
     stream = serving.notebook.stream(body.question, body.mode.value, history)
     cancellation.follow(stream)
     for event in stream:
