@@ -22,6 +22,7 @@ _ORDER = re.compile(
     r"|\bwhatever the (?:user|question)|\b(?:to )?every (?:question|answer) about this"
     r"|\balways (?:answer|reply|respond)\b|\bsystem prompt\b|\byou are (?:now )?in \w+ mode\b"
     r"|\b(?:reveal|print|repeat) your (?:prompt|instructions)\b"
+    r"|你(?:现在|必须|务必|立即|马上){1,3}调用工具|\byou must (?:now )?call the tool\b"
     r"|\banswer in (?:english|chinese)\b|用(?:中文|英文)回答\s*[：:]",
     re.IGNORECASE | re.MULTILINE,
 )
@@ -30,6 +31,7 @@ _ORDER = re.compile(
 # Chat templates, delimiters of prompts, and tags that a page would run: what is meant for a program.
 _CONTROL = re.compile(
     r"<\||\|>|\[/?inst\]|<</?sys>>|</?s>|-{3,}\s*end\b|<\s*/?\s*(?:passages?|evidence|context|notes?|笔记|资料)\b[^>\n]*>"
+    r"|^\s*<\s*/?\s*(?:tools?|tool_(?:call|response)|function_call)\s*>"
     r"|<\s*/?\s*(?:script|iframe|style|object|embed)\b|\bon(?:error|load|click)\s*=|javascript:|display\s*:\s*none"
     r"|[\u202a-\u202e\u2066-\u2069]",
     re.IGNORECASE,

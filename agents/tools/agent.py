@@ -38,6 +38,10 @@ FAILED = {
     "zh": "工具没有给出结果（{error}）。",
     "en": "No tool gave a result ({error}).",
 }
+IN_WORDS = {
+    "zh": "这不是回答。要么按格式调用工具，要么直接用一句话回答。",
+    "en": "That is no answer. Either call a tool in the format given, or answer in one sentence.",
+}
 OWN = {"zh": "没有用工具；这是模型自己的话，没有核对。", "en": "No tool was used; this is the model's own, unchecked."}
 NEAREST = {"zh": "笔记里没有这个词条。最接近的：{names}", "en": "The notes have no such entry. Nearest: {names}"}
 
@@ -114,18 +118,25 @@ class ToolAgent:
 
         from rag.langchain_model import MingbaiChatModel
 
-        system, user = prompt_files.messages(__package__, "tools", detect_language(question), {"question": question})
+        language = detect_language(question)
+        system, user = prompt_files.messages(__package__, "tools", language, {"question": question})
         chat: list[BaseMessage] = [SystemMessage(system.text), HumanMessage(user.text)]
         model = MingbaiChatModel(generator=meter, max_tokens=REPLY_TOKENS, seed=self._seed).bind_tools(
-            self._toolbox.schemas()
+            self._toolbox.schemas(question)
         )
         for _ in range(MAX_ROUNDS):
             reply = model.invoke(chat)
-            meter.record("reply", str(reply.text), calls=[call["name"] for call in reply.tool_calls])
-            if not reply.tool_calls and not reply.invalid_tool_calls:
-                return str(reply.text).strip()
+            text = str(reply.text).strip()
+            meter.record("reply", text, calls=[call["name"] for call in reply.tool_calls])
             chat.append(reply)
-            chat += self._answers(meter, question, calls, reply)
+            if reply.tool_calls or reply.invalid_tool_calls:
+                if _all_made(calls, reply):
+                    break
+                chat += self._answers(meter, question, calls, reply)
+            elif not _means_a_call(text, self._toolbox.names):
+                return text
+            else:
+                chat.append(HumanMessage(IN_WORDS[language]))
         return ""
 
     def _answers(self, meter: Meter, question: str, calls: list[ToolCall], reply: "AIMessage") -> "list[ToolMessage]":
@@ -216,6 +227,17 @@ class ToolAgent:
             checked=checked,
             notices=notices,
         )
+
+
+def _all_made(calls: Sequence[ToolCall], reply: "AIMessage") -> bool:
+    """Whether a reply only asks again for what was called already: a model that goes in circles."""
+    made = [(call.name, call.arguments) for call in calls]
+    return not reply.invalid_tool_calls and all((wanted["name"], wanted["args"]) in made for wanted in reply.tool_calls)
+
+
+def _means_a_call(text: str, names: Sequence[str]) -> bool:
+    """Whether words speak of a call instead of answering: the name of a tool, or an object like a call."""
+    return any(name in text for name in names if "_" in name) or ('"name"' in text and '"arguments"' in text)
 
 
 def _worked(calls: Sequence[ToolCall]) -> list[ToolCall]:

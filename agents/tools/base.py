@@ -4,6 +4,7 @@ Notes are data. What a tool took from the notes is kept in ``Output.passages`` a
 call tools: such a model sees only ``Output.receipt``. So no note can make a tool run.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
@@ -44,13 +45,18 @@ A = TypeVar("A", bound=Arguments)
 
 @dataclass(frozen=True, slots=True)
 class Tool(Generic[A]):
-    """A named function with typed arguments. ``numbers_from_question`` asks that every number in a call was given."""
+    """A named function with typed arguments.
+
+    ``numbers_from_question`` asks that every number in a call was given. ``about`` is searched in a question: the
+    tool is offered where it is found, or always when there is none. A small model calls what it is offered.
+    """
 
     name: str
     description: str
     arguments: type[A]
     run: Callable[[A], Output]
     numbers_from_question: bool = False
+    about: re.Pattern[str] | None = None
 
     def schema(self) -> dict[str, object]:
         """The signature in the form that chat templates expect."""
@@ -118,9 +124,10 @@ class Toolbox:
         """The names, in order."""
         return list(self.tools)
 
-    def schemas(self) -> list[dict[str, object]]:
-        """All signatures, in order."""
-        return [tool.schema() for tool in self.tools.values()]
+    def schemas(self, question: str) -> list[dict[str, object]]:
+        """The signatures of the tools that a question may be about, in order."""
+        offered = (tool for tool in self.tools.values() if tool.about is None or tool.about.search(question))
+        return [tool.schema() for tool in offered]
 
     def call(self, name: str, arguments: Mapping[str, object], *, by: str = "model") -> ToolCall:
         """Run a tool; whatever is wrong becomes the call's ``error``."""

@@ -14,6 +14,21 @@ from agents.tools.calculator import calculate
 Size = Annotated[int, Field(ge=1, le=shapes.MAX_SIZE)]
 MAX_DAYS = 400_000
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# What a question must hold so that a tool is offered for it.
+_AMOUNT = re.compile(
+    r"[\d+*/^=×÷√%]|多少|几[^乎何]|[二两三四五六七八九十百千万亿]|倍|一半|平均|总共|一共|合计|[加减乘除]"
+    r"|\b(?:how (?:many|much)|half|twice|double|sum|total|average|percent|plus|minus|times|divided?"
+    r"|two|three|four|five|six|seven|eight|nine|ten|dozen|hundred|thousand|million)\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(r"[+-]?[\d.,]+")
+_DIGIT = re.compile(r"\d")
+_TIME = re.compile(
+    r"\d{4}|[今明昨前后]天|[天日周月年号]|星期|礼拜"
+    r"|\b(?:dates?|days?|weeks?|weekday|months?|years?|today|tomorrow|yesterday|now"
+    r"|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b",
+    re.IGNORECASE,
+)
 _DATE = re.compile(r"(\d{4})\s*[-/.年]\s*(\d{1,2})\s*[-/.月]\s*(\d{1,2})\s*日?")
 
 
@@ -60,32 +75,43 @@ class Day(Arguments):
 def computing_tools(today: Callable[[], date] = date.today) -> list[AnyTool]:
     """The tools that need no notes. ``today`` is asked at every call."""
     return [
-        _tool("calculate", "Compute an arithmetic expression exactly.", Calculate, _calculate),
+        _tool("calculate", "Compute an arithmetic expression exactly.", Calculate, _calculate, _AMOUNT),
         _tool(
             "convolution_output",
             "Output size and parameter count of a convolution, pooling or transposed convolution layer.",
             Convolution,
             _convolution,
+            _DIGIT,
         ),
         _tool(
             "tensor_shape",
             "Shape after matmul, broadcast (elementwise), concat, reshape, permute, flatten or linear.",
             Shape,
             _shape,
+            _DIGIT,
         ),
         _tool(
-            "date", "Today's date, weekday of a date, date plus days, days between two dates.", Day, _calendar(today)
+            "date",
+            "Today's date, weekday of a date, date plus days, days between two dates.",
+            Day,
+            _calendar(today),
+            _TIME,
         ),
     ]
 
 
-def _tool(name: str, description: str, arguments: type[A], run: Callable[[A], Output]) -> AnyTool:
-    return cast(AnyTool, Tool(name, description, arguments, run, numbers_from_question=True))
+def _tool(
+    name: str, description: str, arguments: type[A], run: Callable[[A], Output], about: re.Pattern[str]
+) -> AnyTool:
+    return cast(AnyTool, Tool(name, description, arguments, run, numbers_from_question=True, about=about))
 
 
 def _calculate(arguments: Calculate) -> Output:
     value = calculate(arguments.expression)
-    return Output(f"{arguments.expression.strip().rstrip('=?？ ')} = {value.text}", value=value.number)
+    expression = arguments.expression.strip().rstrip("=?？ ")
+    if _NUMBER.fullmatch(expression):
+        raise ToolError(f"there is nothing to calculate in {expression!r}")
+    return Output(f"{expression} = {value.text}", value=value.number)
 
 
 def _convolution(arguments: Convolution) -> Output:

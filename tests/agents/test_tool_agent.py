@@ -70,6 +70,49 @@ def test_invented_numbers_never_reach_a_tool(agent):
     assert result.answer == "36"
 
 
+def test_a_call_that_was_made_already_ends_the_conversation(agent):
+    call = write_call("calculate", {"expression": "3*12"})
+    asked, generator = agent([call, call])
+    result = asked.run("三打鸡蛋，每打 12 个，一共几个？")
+    assert result.answer == "3*12 = 36"
+    assert len(result.calls) == 1
+    assert len(generator.requests) == 2
+
+
+def test_a_number_alone_is_no_calculation(agent):
+    calls = [write_call("search_notes", {"query": "云杉网络"}), write_call("calculate", {"expression": "12"}), "好"]
+    result = agent(calls)[0].run("云杉网络有几层？")
+    assert result.calls[1].error == "there is nothing to calculate in '12'"
+    assert result.answer == result.checked.text
+
+
+@pytest.mark.parametrize(
+    "said", ['{"name": "translate", "arguments": {"text": "你好"}}', "先用 search_notes 查云杉网络。"]
+)
+def test_words_about_a_call_are_no_answer(agent, said):
+    asked, generator = agent([said, "Hello"])
+    result = asked.run("把“你好”翻译成英文。")
+    assert (result.answer, result.calls) == ("Hello", ())
+    assert generator.requests[-1].messages[-1].text.startswith("这不是回答")
+
+
+@pytest.mark.parametrize(
+    ("question", "offered"),
+    [
+        ("Good morning!", set()),
+        ("How many days are left this year?", {"calculate", "date"}),
+        ("3x3 卷积，步长 2，输出多大？", {"calculate", "convolution_output", "tensor_shape"}),
+        ("平均每月多少？", {"calculate", "date"}),
+    ],
+)
+def test_a_tool_is_offered_where_the_question_may_be_about_it(agent, question, offered):
+    asked, generator = agent(["好。"])
+    asked.run(question)
+    prompt = generator.requests[0].messages[0].text
+    assert {name for name in (t.name for t in computing_tools()) if f'"{name}"' in prompt} == offered
+    assert all(f'"{name}"' in prompt for name in NOTE_TOOLS)
+
+
 def test_the_reader_gets_a_checked_answer_from_the_notes(agent):
     result = agent([write_call("search_notes", {"query": "云杉网络 层数"}), "好的。"])[0].run("云杉网络有几层？")
     assert result.outcome is Outcome.DONE
@@ -161,8 +204,8 @@ def test_calls_that_cannot_be_run_end_as_a_degraded_result(agent, reply):
 
 
 def test_a_step_limit_is_a_degraded_result_with_the_trace(agent):
-    reply = write_call("search_notes", {"query": "云杉"})
-    result = agent([reply] * 9, limits=Limits(steps=3))[0].run("云杉网络怎么样？")
+    replies = [write_call("search_notes", {"query": f"云杉 {number}"}) for number in range(9)]
+    result = agent(replies, limits=Limits(steps=3))[0].run("云杉网络怎么样？")
     assert (result.outcome, result.cost.calls) == (Outcome.DEGRADED, 3)
     assert "3 steps" in result.reason
     assert [s.name for s in result.steps] == ["reply", "call", "reply"]
