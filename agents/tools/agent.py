@@ -29,10 +29,13 @@ if TYPE_CHECKING:
     from rag.notebook import ModeName
 
 MAX_ROUNDS = 4
+SEARCH = "search_notes"
 REPLY_TOKENS = 256
 # Numbers that a calculation may use although the question does not spell them out: shares, units of time, storage.
 _UNITS = (0, 1, 2, 4, 7, 8, 10, 12, 16, 24, 30, 32, 52, 60, 64, 100, 365, 1000, 1024, 3600)
 UNIT_NUMBERS = frozenset(map(Fraction, _UNITS))
+# What other tools may use: axes, and a stride or padding that is not mentioned.
+AXES = frozenset(map(Fraction, range(4)))
 
 FAILED = {
     "zh": "工具没有给出结果（{error}）。",
@@ -107,6 +110,9 @@ class ToolAgent:
                 self._make(meter, calls, proposed.name, proposed.arguments, by="rule")
             if not calls:
                 text = self._converse(meter, question, calls)
+            if not _worked(calls) and rules.asks_notes(question) and SEARCH in self._toolbox.tools:
+                # What is asked of the notes is never answered by the model alone.
+                self._make(meter, calls, SEARCH, {"query": question}, by="fallback")
             return self._finish(meter, question, calls, text)
         except MingbaiError as error:
             reason = failure(error)
@@ -121,9 +127,8 @@ class ToolAgent:
         language = detect_language(question)
         system, user = prompt_files.messages(__package__, "tools", language, {"question": question})
         chat: list[BaseMessage] = [SystemMessage(system.text), HumanMessage(user.text)]
-        model = MingbaiChatModel(generator=meter, max_tokens=REPLY_TOKENS, seed=self._seed).bind_tools(
-            self._toolbox.schemas(question)
-        )
+        offered = [] if rules.is_small_talk(question) else self._toolbox.schemas(question)
+        model = MingbaiChatModel(generator=meter, max_tokens=REPLY_TOKENS, seed=self._seed).bind_tools(offered)
         for _ in range(MAX_ROUNDS):
             reply = model.invoke(chat)
             text = str(reply.text).strip()
@@ -175,7 +180,7 @@ class ToolAgent:
     def _finish(self, meter: Meter, question: str, calls: list[ToolCall], text: str) -> ToolResult:
         language = detect_language(question)
         worked = _worked(calls)
-        passages = _passages([call for call in worked if call.by == "model"])
+        passages = _passages([call for call in worked if call.by != "rule"])
         checked = self._reader.answer_from(question, passages) if passages and self._reader is not None else None
         if checked is not None:
             meter.spend(checked.tokens.get("prompt", 0), checked.tokens.get("completion", 0))
@@ -237,7 +242,9 @@ def _all_made(calls: Sequence[ToolCall], reply: "AIMessage") -> bool:
 
 def _means_a_call(text: str, names: Sequence[str]) -> bool:
     """Whether words speak of a call instead of answering: the name of a tool, or an object like a call."""
-    return any(name in text for name in names if "_" in name) or ('"name"' in text and '"arguments"' in text)
+    if '"name"' in text and '"arguments"' in text:
+        return True
+    return any(name in text if "_" in name else f"`{name}" in text for name in names)
 
 
 def _worked(calls: Sequence[ToolCall]) -> list[ToolCall]:
@@ -279,6 +286,7 @@ def _invented(
     tool = toolbox.tools.get(name)
     if tool is None or not tool.numbers_from_question:
         return ""
-    known = {*all_numbers_in(question), *UNIT_NUMBERS, *(n for c in calls for n in numbers_in(_output(c).receipt))}
+    units = UNIT_NUMBERS if name == "calculate" else AXES
+    known = {*all_numbers_in(question), *units, *(n for c in calls for n in numbers_in(_output(c).receipt))}
     foreign = [n for n in numbers_in(json.dumps(list(arguments.values()), ensure_ascii=False)) if n not in known]
     return f"the number {foreign[0]} is neither in the question nor a result" if foreign else ""

@@ -89,7 +89,7 @@ AnyTool = Tool[Arguments]
 class ToolCall:
     """A call that was made or refused. Exactly one of ``output`` and ``error`` is set.
 
-    ``by`` is "rule" when the question itself determined the call, else "model".
+    ``by`` is "rule" when the question itself determined the call, "fallback" when nothing else worked, else "model".
     """
 
     name: str

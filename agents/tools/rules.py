@@ -37,6 +37,13 @@ _SPOKEN = (
     (re.compile(r"(?<=[\d)])\s*(?:加上|加|plus)\s*(?=[\d(])"), "+"),
     (re.compile(r"(?<=[\d)])\s*(?:减去|减|minus)\s*(?=[\d(])"), "-"),
 )
+# Nothing can be looked up or worked out for a greeting; a small model searches the notes for it.
+_SMALL_TALK = re.compile(
+    r"(?:你好|您好|嗨|早上好|早安|晚上好|晚安|谢谢|多谢|感谢|再见|辛苦)[^？?\d]{0,12}"
+    r"|(?:hello|hi|hey|good (?:morning|afternoon|evening|night)|thanks?|thank you|bye|goodbye)\b[^?\d]{0,24}",
+    re.IGNORECASE,
+)
+_NOTES = re.compile(r"笔记|\bnotes?\b", re.IGNORECASE)
 _DATE = r"(\d{4}\s*(?:[-/.]|年)\s*\d{1,2}\s*(?:[-/.]|月)\s*\d{1,2}\s*日?)"
 _ANY_NUMBER = re.compile(r"\d+")
 _SIDE = r"(\d+)(?:\s*[x×*]\s*(\d+))?"
@@ -87,6 +94,16 @@ _PARTS = {
 }
 _INPUT = re.compile(r"(\d+)\s*[x×*]\s*(\d+)(?:\s*[x×*]\s*(\d+))?")
 _ONE_SIDE = re.compile(rf"(?:输入(?:尺寸|大小|边长)?|input(?:[_ ]size)?|image|图片|图像|特征图){_IS}(\d+)")
+
+
+def is_small_talk(question: str) -> bool:
+    """Whether a text is only a greeting, thanks, or a goodbye."""
+    return _SMALL_TALK.fullmatch(question.strip()) is not None
+
+
+def asks_notes(question: str) -> bool:
+    """Whether a question says that it is about the notes."""
+    return _NOTES.search(question) is not None
 
 
 def propose(question: str) -> Proposal | None:

@@ -7,7 +7,7 @@ from datetime import date
 import pytest
 
 from agents.run import Limits, Outcome
-from agents.tools import ToolAgent, computing_tools, note_tools
+from agents.tools import ToolAgent, computing_tools, note_tools, rules
 from rag.errors import GenerationCancelledError, QuestionError
 from rag.tool_calls import write_call
 
@@ -16,7 +16,9 @@ TODAY = date(2026, 5, 4)
 
 def is_reading(request):
     """Whether this request is one of the notebook's own: those have the notes, but no tools."""
-    return not any("<tools>" in m.text for m in request.messages)
+    texts = [m.text for m in request.messages]
+    assert not any("<tools>" in text and "</笔记>" in text for text in texts)
+    return any("</笔记>" in text or "</notes>" in text for text in texts)
 
 
 @pytest.fixture
@@ -96,10 +98,35 @@ def test_words_about_a_call_are_no_answer(agent, said):
     assert generator.requests[-1].messages[-1].text.startswith("这不是回答")
 
 
+def test_what_is_asked_of_the_notes_is_never_answered_by_the_model_alone(agent):
+    result = agent(["云杉网络有 50 层。"])[0].run("我的笔记里，云杉网络有几层？")
+    assert [(c.name, c.by) for c in result.calls] == [("search_notes", "fallback")]
+    assert result.answer == result.checked.text
+    assert "50" not in result.answer
+
+
+@pytest.mark.parametrize("said", ["你好！", "Good morning!", "Thank you, that is all.", "谢谢你的帮助。"])
+def test_small_talk_is_answered_without_tools(agent, said):
+    asked, generator = agent(["嗯。"])
+    assert asked.run(said).answer == "嗯。"
+    assert "<tools>" not in generator.requests[0].messages[0].text
+
+
+@pytest.mark.parametrize("asked", ["你好，3 加 4 是多少？", "Hi, what is recall?", "谢谢这个词用英文怎么说？"])
+def test_a_question_with_a_greeting_is_no_small_talk(asked):
+    assert not rules.is_small_talk(asked)
+
+
+def test_a_shape_uses_no_number_that_a_calculation_might(agent):
+    wrong = write_call("tensor_shape", {"operation": "reshape", "shape": [2, 5], "other": [10]})
+    result = agent([wrong, wrong])[0].run("Reshape a tensor of shape [2, 5] to [3, -1].")
+    assert result.calls[0].error == "the number 10 is neither in the question nor a result"
+
+
 @pytest.mark.parametrize(
     ("question", "offered"),
     [
-        ("Good morning!", set()),
+        ("What is a spruce?", set()),
         ("How many days are left this year?", {"calculate", "date"}),
         ("3x3 卷积，步长 2，输出多大？", {"calculate", "convolution_output", "tensor_shape"}),
         ("平均每月多少？", {"calculate", "date"}),
