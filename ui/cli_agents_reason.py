@@ -32,7 +32,7 @@ R = TypeVar("R", bound="Result")
 def cot(  # noqa: PLR0913 - one parameter per option
     question: Question,
     *,
-    method: Annotated[str, typer.Option(help="direct, zero-shot, few-shot, plan or deep.")] = "zero-shot",
+    method: Annotated[str, typer.Option(help="direct, zero-shot, few-shot, plan or deep.")] = "few-shot",
     samples: Annotated[int, typer.Option(help="Thoughts to vote among with deep, up to 5.")] = 5,
     seed: Seed = 0,
     steps: Steps = 16,

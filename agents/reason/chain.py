@@ -54,7 +54,7 @@ class Thought:
 class Solution(Result):
     """What the reasoner found. ``votes`` counts the answers of the samples, most frequent first."""
 
-    method: Method = Method.ZERO_SHOT
+    method: Method = Method.FEW_SHOT
     thoughts: tuple[Thought, ...] = ()
     votes: tuple[tuple[str, int], ...] = ()
 
@@ -85,7 +85,7 @@ class Reasoner:
     def solve(
         self,
         question: str,
-        method: Method | str = Method.ZERO_SHOT,
+        method: Method | str = Method.FEW_SHOT,
         *,
         cancel: threading.Event | None = None,
         progress: Progress | None = None,
