@@ -2,7 +2,7 @@
 
 import pytest
 
-from agents.reason import MultiHop, Route, Router
+from agents.reason import Method, MultiHop, Route, Router
 from agents.reason.hop import MAX_HOPS
 from agents.run import Limits, Outcome
 from rag.errors import QuestionError, UsageError
@@ -140,6 +140,18 @@ def test_the_router_runs_what_it_chose(ask):
     hop = router.run("云杉网络和雪松损失有什么区别？")
     assert hop.hop.checked is hop.checked
     assert hop.cost.calls >= hop.hop.cost.calls
+
+
+@pytest.mark.parametrize(
+    ("question", "method"),
+    [
+        ("小明有 12 个苹果，分给 3 个人，每人几个？", Method.FEW_SHOT),
+        ("Tom is taller than Sam, Sam is taller than Jim. Who is the tallest?", Method.DIRECT),
+    ],
+)
+def test_word_problems_are_worked_out_and_puzzles_answered_at_once(ask, question, method):
+    notebook, _ = ask(final="答案：4")
+    assert Router(notebook).run(question).solution.method is method
 
 
 def test_a_router_without_steps_is_degraded(ask):
