@@ -49,20 +49,21 @@ def _points_back(text: str, is_named: Callable[[str], bool]) -> bool:
     return len(text) <= SHORT_QUESTION_CHARS and not is_named(text)
 
 
-def named_before(query: str, question: str, known: Sequence[str]) -> list[str]:
+def named_before(query: str, question: str, known: Callable[[str], Sequence[str]]) -> list[str]:
     """What the questions before a follow-up name and itself does not, as they come; at most MAX_NAMED.
 
     Args:
         query: what ``standalone`` made of the question.
         question: what was asked now.
-        known: names in the query that the notes know, the most telling first. They come before words like "GPT-2".
+        known: gives the names in a text that the notes know, the most telling first. They come before words like
+            "GPT-2".
     """
     if query == question:
         return []
     # Every word of an English text is Latin.
     foreign = _LATIN.findall(query) if detect_language(query) == "zh" else []
     named: list[str] = []
-    for name in (*known, *foreign):
+    for name in (*known(query), *foreign):
         if name not in question and not any(name in other for other in named):
             named.append(name)
     return sorted(named[:MAX_NAMED], key=query.index)

@@ -222,7 +222,7 @@ class Notebook:
         check = partial(stop_if, cancelled)
         passages = self._retrieval().search(query, self.settings.retrieval.k, leg=Leg.HYBRID, check=check)
         book.time("search", started, query=query, found=tuple(p.chunk_id for p in passages))
-        book.asked = about(question, named_before(query, question, self._names(query)))
+        book.asked = about(question, named_before(query, question, self._names))
         return self._answering(question, mode, passages, book, cancelled)
 
     def _answering(

@@ -40,6 +40,10 @@ class Method(StrEnum):
     DEEP = "deep"
 
 
+# As right as "step by step" in less than half the time (docs/agents-reasoning.md).
+DEFAULT_METHOD = Method.FEW_SHOT
+
+
 @dataclass(frozen=True, slots=True)
 class Thought:
     """One line of reasoning: its text, the answer it reaches, its wrong equations, and whether it was cut."""
@@ -54,7 +58,7 @@ class Thought:
 class Solution(Result):
     """What the reasoner found. ``votes`` counts the answers of the samples, most frequent first."""
 
-    method: Method = Method.FEW_SHOT
+    method: Method = DEFAULT_METHOD
     thoughts: tuple[Thought, ...] = ()
     votes: tuple[tuple[str, int], ...] = ()
 
@@ -85,7 +89,7 @@ class Reasoner:
     def solve(
         self,
         question: str,
-        method: Method | str = Method.FEW_SHOT,
+        method: Method | str = DEFAULT_METHOD,
         *,
         cancel: threading.Event | None = None,
         progress: Progress | None = None,

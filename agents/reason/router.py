@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from agents import notes, prompt_files
 from agents.numbers import all_numbers_in
-from agents.reason.chain import Method, Reasoner, Solution
+from agents.reason.chain import DEFAULT_METHOD, Method, Reasoner, Solution
 from agents.reason.hop import HopResult, MultiHop
 from agents.run import Cost, Limits, Meter, Outcome, Progress, Result, failure
 from agents.tools import ToolAgent, ToolResult, computing_tools, note_tools, rules
@@ -32,8 +32,6 @@ class Route(StrEnum):
     REFUSE = "refuse"
 
 
-# As right as "step by step" in less than half the time.
-REASONING_METHOD = Method.FEW_SHOT
 # A model of 1.5B thinks itself away from right guesses: answers at once were right more often, in a fifth of the time.
 PUZZLE_METHOD = Method.DIRECT
 # Not measured yet.
@@ -89,7 +87,7 @@ class Choice:
     route: Route
     why: str
     probability: float | None = None
-    method: Method = REASONING_METHOD
+    method: Method = DEFAULT_METHOD
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,6 @@ import json
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from fractions import Fraction
 from typing import TYPE_CHECKING, Protocol
 
 from agents import prompt_files
@@ -31,11 +30,6 @@ if TYPE_CHECKING:
 MAX_ROUNDS = 4
 SEARCH = "search_notes"
 REPLY_TOKENS = 256
-# Numbers that a calculation may use although the question does not spell them out: shares, units of time, storage.
-_UNITS = (0, 1, 2, 4, 7, 8, 10, 12, 16, 24, 30, 32, 52, 60, 64, 100, 365, 1000, 1024, 3600)
-UNIT_NUMBERS = frozenset(map(Fraction, _UNITS))
-# What other tools may use: axes, and a stride or padding that is not mentioned.
-AXES = frozenset(map(Fraction, range(4)))
 
 FAILED = {
     "zh": "工具没有给出结果（{error}）。",
@@ -282,11 +276,10 @@ def _repeats(text: str, question: str, calls: Sequence[ToolCall]) -> bool:
 def _invented(
     toolbox: Toolbox, name: str, arguments: Mapping[str, object], question: str, calls: Sequence[ToolCall]
 ) -> str:
-    """What is wrong with the numbers of a call, "" when each was asked, computed before, or is a common unit."""
+    """What is wrong with the numbers of a call, "" when each was asked, computed before, or is the tool's own."""
     tool = toolbox.tools.get(name)
-    if tool is None or not tool.numbers_from_question:
+    if tool is None or tool.own_numbers is None:
         return ""
-    units = UNIT_NUMBERS if name == "calculate" else AXES
-    known = {*all_numbers_in(question), *units, *(n for c in calls for n in numbers_in(_output(c).receipt))}
+    known = {*all_numbers_in(question), *tool.own_numbers, *(n for c in calls for n in numbers_in(_output(c).receipt))}
     foreign = [n for n in numbers_in(json.dumps(list(arguments.values()), ensure_ascii=False)) if n not in known]
     return f"the number {foreign[0]} is neither in the question nor a result" if foreign else ""

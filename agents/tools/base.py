@@ -7,6 +7,7 @@ call tools: such a model sees only ``Output.receipt``. So no note can make a too
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from typing import Generic, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -47,15 +48,16 @@ A = TypeVar("A", bound=Arguments)
 class Tool(Generic[A]):
     """A named function with typed arguments.
 
-    ``numbers_from_question`` asks that every number in a call was given. ``about`` is searched in a question: the
-    tool is offered where it is found, or always when there is none. A small model calls what it is offered.
+    ``own_numbers`` are those that a call may hold although nobody gave them; None allows all. ``about`` is searched in
+    a question: the tool is offered where it is found, or always when there is none. A small model calls what it is
+    offered.
     """
 
     name: str
     description: str
     arguments: type[A]
     run: Callable[[A], Output]
-    numbers_from_question: bool = False
+    own_numbers: frozenset[Fraction] | None = None
     about: re.Pattern[str] | None = None
 
     def schema(self) -> dict[str, object]:

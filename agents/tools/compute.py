@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from datetime import date, timedelta
+from fractions import Fraction
 from typing import Annotated, Literal, cast
 
 from pydantic import Field
@@ -14,6 +15,10 @@ from agents.tools.calculator import calculate
 Size = Annotated[int, Field(ge=1, le=shapes.MAX_SIZE)]
 MAX_DAYS = 400_000
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+# Numbers that a calculation may use although the question does not spell them out: shares, units of time, storage.
+_UNITS = (0, 1, 2, 4, 7, 8, 10, 12, 16, 24, 30, 32, 52, 60, 64, 100, 365, 1000, 1024, 3600)
+# What other tools may use: axes, and a stride or padding that is not mentioned.
+_AXES = range(4)
 # What a question must hold so that a tool is offered for it.
 _AMOUNT = re.compile(
     r"[\d+*/^=×÷√%]|多少|几[^乎何]|[二两三四五六七八九十百千万亿]|倍|一半|平均|总共|一共|合计|[加减乘除]"
@@ -75,7 +80,7 @@ class Day(Arguments):
 def computing_tools(today: Callable[[], date] = date.today) -> list[AnyTool]:
     """The tools that need no notes. ``today`` is asked at every call."""
     return [
-        _tool("calculate", "Compute an arithmetic expression exactly.", Calculate, _calculate, _AMOUNT),
+        _tool("calculate", "Compute an arithmetic expression exactly.", Calculate, _calculate, _AMOUNT, _UNITS),
         _tool(
             "convolution_output",
             "Output size and parameter count of a convolution, pooling or transposed convolution layer.",
@@ -101,9 +106,14 @@ def computing_tools(today: Callable[[], date] = date.today) -> list[AnyTool]:
 
 
 def _tool(
-    name: str, description: str, arguments: type[A], run: Callable[[A], Output], about: re.Pattern[str]
+    name: str,
+    description: str,
+    arguments: type[A],
+    run: Callable[[A], Output],
+    about: re.Pattern[str],
+    numbers: Sequence[int] = _AXES,
 ) -> AnyTool:
-    return cast(AnyTool, Tool(name, description, arguments, run, numbers_from_question=True, about=about))
+    return cast(AnyTool, Tool(name, description, arguments, run, frozenset(map(Fraction, numbers)), about))
 
 
 def _calculate(arguments: Calculate) -> Output:
